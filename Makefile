@@ -1,0 +1,180 @@
+# drvdom: one Makefile, GNU make.   make help   lists the targets.
+MODE   ?= debug
+B      := build/$(MODE)
+GEN    := build/gen
+CC     ?= gcc
+PREFIX ?= /usr/local
+
+# --- the house: rooms, ground floor first -----------------------------------------------------
+# ROOM.dir: where its files are (every *.c but main.c goes into the room's archive);
+# ROOM.uses: the rooms below it.  This table drives the link lines and the include lint.
+ROOMS := base xen schema blk net blkfront netfront image drvdomd init tools
+
+base.dir      := transport/base
+xen.dir       := transport/xen
+schema.dir    := xenstore-schema
+blk.dir       := backends/blk
+net.dir       := backends/net
+blkfront.dir  := frontends/blk
+netfront.dir  := frontends/net
+image.dir     := driver-domain/image
+drvdomd.dir   := driver-domain/drvdomd
+init.dir      := driver-domain/init
+tools.dir     := dom0-tools
+
+base.uses     :=
+xen.uses      := base
+schema.uses   := xen base
+blk.uses      := schema xen base
+net.uses      := schema xen base
+blkfront.uses := schema xen base
+netfront.uses := schema xen base
+image.uses    := base
+drvdomd.uses  := blk net schema xen base
+init.uses     := image base
+tools.uses    := image schema xen base
+
+# --- programs: PROGRAM.room holds its main.c; PROGRAM.libs are Debian's libraries --------------
+XENLIBS := -lxengnttab -lxenevtchn -lxenstore -lxentoolcore
+PROGRAMS := drvdomd drvdom-blkback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom
+
+drvdomd.room          := drvdomd
+drvdomd.libs          := $(XENLIBS) -lseccomp
+drvdom-blkback.room   := blk
+drvdom-blkback.libs   := $(XENLIBS) -luring -lseccomp
+drvdom-netback.room   := net
+drvdom-netback.libs   := $(XENLIBS) -luring -lseccomp
+drvdom-blkfront.room  := blkfront
+drvdom-blkfront.libs  := $(XENLIBS)
+drvdom-netfront.room  := netfront
+drvdom-netfront.libs  := $(XENLIBS)
+drvdom-init.room      := init
+drvdom-init.libs      :=
+drvdom.room           := tools
+drvdom.libs           := -lkmod -llzma -lz $(XENLIBS)
+
+# Debian 12 packages: to build, to check, and to run the rig.
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
+              libkmod-dev liblzma-dev check
+DEPS_CHECK := clang clang-format clang-tidy shellcheck
+DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd
+DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
+
+# --- flags --------------------------------------------------------------------------------------
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
+          -Wformat=2 -Wvla -Wundef -Werror
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
+          -fcf-protection -ftrivial-auto-var-init=zero
+flags.debug   := -Og -g
+flags.release := -O2 -g $(HARDEN)
+flags.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+flags.tsan    := -O1 -g -fsanitize=thread
+ifeq ($(flags.$(MODE)),)
+$(error MODE=$(MODE) is unknown: use debug, release, asan or tsan)
+endif
+VERSION := 0.1
+CFLAGS  := -std=gnu11 -D_GNU_SOURCE -DDRVDOM_VERSION='"$(VERSION)"' -I. -I$(GEN) -I$(GEN)/include \
+           -fno-strict-aliasing -fPIE -pthread $(WARN) $(flags.$(MODE)) $(EXTRA_CFLAGS)
+LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(filter -fsanitize=%,$(flags.$(MODE))) $(EXTRA_LDFLAGS)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+.PHONY: all bins help deps check lint unit clean rig-list rig demo
+all: bins
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# --- the schema compiler and what it makes ------------------------------------------------------
+XS       := $(wildcard xenstore-schema/*.xs)
+SCHEMAC  := build/host/schemac
+XS_H     := $(XS:xenstore-schema/%.xs=$(GEN)/schema/%.h)
+XS_C     := $(XS:xenstore-schema/%.xs=$(GEN)/schema/%.c)
+
+$(SCHEMAC): $(wildcard xenstore-schema/schemac/*.[ch]) xenstore-schema/value.c
+	$(call say,HOSTCC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. $(WARN) -o $@ $(filter %.c,$^)
+$(GEN)/schema/%.h: xenstore-schema/%.xs $(SCHEMAC)
+	$(call say,SCHEMA,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SCHEMAC) c --header $< > $@
+$(GEN)/schema/%.c: xenstore-schema/%.xs $(SCHEMAC)
+	$(call say,SCHEMA,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SCHEMAC) c --source $< > $@
+
+# --- archives and programs -----------------------------------------------------------------------
+objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
+room_src = $(filter-out %/main.c,$(wildcard $($(1).dir)/*.c)) $(if $(filter schema,$(1)),$(XS_C))
+
+$(B)/obj/%.o: %.c Makefile | $(XS_H)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define room_rule
+$(1).objs := $$(call objs,$$(call room_src,$(1)))
+$(B)/lib/$(1).a: $$($(1).objs)
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)ar rcsD $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+libs_of = $(B)/lib/$(1).a $(foreach u,$($(1).uses),$(B)/lib/$(u).a)
+# A program is built once its room has a main.c.
+have = $(foreach p,$(PROGRAMS),$(if $(wildcard $($($(p).room).dir)/main.c),$(p)))
+BINS := $(addprefix $(B)/bin/,$(have))
+define prog_rule
+$(B)/bin/$(1): $(B)/obj/$($($(1).room).dir)/main.o $(call libs_of,$($(1).room))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $($(1).libs)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call prog_rule,$(p))))
+
+bins: $(BINS)
+
+# --- unit tests: tests/unit/test_X.c, a libcheck program each ------------------------------------
+UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
+ALL_A := $(foreach r,tools init drvdomd image netfront blkfront net blk schema xen base,$(B)/lib/$(r).a)
+$(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_A) -Wl,--end-group \
+	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz $(XENLIBS)
+unit: $(UNIT) $(SCHEMAC)
+	@set -e; for t in $(UNIT); do CK_VERBOSITY=normal SCHEMAC=$(SCHEMAC) $$t; done
+
+help:
+	@sed -n 's/^## //p' Makefile
+## make            build everything into build/$(MODE)   (MODE=debug|release|asan|tsan, V=1)
+## make deps       install the Debian packages needed to build, check and run the rig (root)
+## make check      lints, unit tests, sanitizer runs, one short scenario on real Xen in QEMU
+## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
+## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
+## make unit       unit tests only;   make lint   lints only
+## make clean      remove build/
+deps:
+	@missing=; for p in $(DEPS); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    [ "$$(id -u)" = 0 ] || { echo "make deps: must be root to install:$$missing" >&2; exit 1; }; \
+	    echo "installing:$$missing"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	        --no-install-recommends $$missing >/dev/null; \
+	fi
+
+rig-list:
+	@tests/rig/rig list
+rig: bins
+	@[ -n "$(SCENARIO)" ] || { echo "make rig: say which: make rig SCENARIO=name (make rig-list)" >&2; exit 2; }
+	@tests/rig/rig run $(SCENARIO)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

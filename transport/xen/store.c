@@ -1,0 +1,145 @@
+/* See store.h. */
+#include "transport/xen/store.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xenstore.h>
+
+struct store {
+    struct xs_handle *xs;
+};
+
+int store_open(struct store **out)
+{
+    struct store *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return -ENOMEM;
+    s->xs = xs_open(0);
+    if (!s->xs) {
+        int err = errno ? errno : ENOENT;
+
+        free(s);
+        return -err;
+    }
+    *out = s;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    xs_close(s->xs);
+    free(s);
+}
+
+int store_read(struct store *s, store_txn t, const char *path, char *buf, size_t size)
+{
+    unsigned len = 0;
+    char *v = xs_read(s->xs, t, path, &len);
+    int rc;
+
+    if (!v)
+        return -errno;
+    if (memchr(v, 0, len)) {
+        rc = -EINVAL;
+    } else if (len + 1 > size) {
+        rc = -E2BIG;
+    } else {
+        memcpy(buf, v, len);
+        buf[len] = '\0';
+        rc = (int)len;
+    }
+    free(v);
+    return rc;
+}
+
+int store_write(struct store *s, store_txn t, const char *path, const char *value)
+{
+    return xs_write(s->xs, t, path, value, (unsigned)strlen(value)) ? 0 : -errno;
+}
+
+int store_rm(struct store *s, store_txn t, const char *path)
+{
+    return xs_rm(s->xs, t, path) ? 0 : -errno;
+}
+
+int store_exists(struct store *s, store_txn t, const char *path)
+{
+    char *v = xs_read(s->xs, t, path, NULL);
+
+    if (v) {
+        free(v);
+        return 1;
+    }
+    return errno == ENOENT || errno == EACCES ? 0 : -errno;
+}
+
+int store_each(struct store *s, store_txn t, const char *path, int (*fn)(void *, const char *),
+               void *arg)
+{
+    unsigned n = 0;
+    char **names = xs_directory(s->xs, t, path, &n);
+    int rc = 0;
+
+    if (!names)
+        return -errno;
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = fn(arg, names[i]);
+    free(names);
+    return rc;
+}
+
+int store_txn_begin(struct store *s, store_txn *out)
+{
+    *out = xs_transaction_start(s->xs);
+    return *out ? 0 : -errno;
+}
+
+int store_txn_end(struct store *s, store_txn t, bool abort)
+{
+    return xs_transaction_end(s->xs, t, abort) ? 0 : -errno;
+}
+
+int store_watch(struct store *s, const char *path, const char *token)
+{
+    return xs_watch(s->xs, path, token) ? 0 : -errno;
+}
+
+int store_unwatch(struct store *s, const char *path, const char *token)
+{
+    return xs_unwatch(s->xs, path, token) ? 0 : -errno;
+}
+
+int store_fd(struct store *s)
+{
+    return xs_fileno(s->xs);
+}
+
+int store_next_event(struct store *s, char path[STORE_PATH_MAX], char token[STORE_TOKEN_MAX])
+{
+    char **ev = xs_check_watch(s->xs);
+
+    if (!ev)
+        return errno == EAGAIN || errno == 0 ? 0 : -errno;
+    snprintf(path, STORE_PATH_MAX, "%s", ev[XS_WATCH_PATH]);
+    snprintf(token, STORE_TOKEN_MAX, "%s", ev[XS_WATCH_TOKEN]);
+    free(ev);
+    return 1;
+}
+
+int store_set_perms(struct store *s, store_txn t, const char *path, unsigned owner, unsigned reader)
+{
+    /* The first entry names the owner and the right of everybody not listed (xs_wire.h). */
+    struct xs_permissions perms[2] = {
+        {.id = owner, .perms = XS_PERM_NONE},
+        {.id = reader, .perms = XS_PERM_READ},
+    };
+
+    return xs_set_permissions(s->xs, t, path, perms, 2) ? 0 : -errno;
+}
