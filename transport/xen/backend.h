@@ -1,0 +1,50 @@
+/*
+ * What a device class (vbd, vif) gives to drvdomd.  drvdomd owns xenstore, the xenbus states and
+ * the worker processes; the class knows its keys, opens its disk or port, and says what its worker
+ * needs. Two implementations: backends/blk/conn.c and backends/net/conn.c.
+ */
+#ifndef DRVDOM_XEN_BACKEND_H
+#define DRVDOM_XEN_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "transport/xen/store.h"
+#include "transport/xen/worker.h"
+
+/* One line for the backend's error node, `hotplug-error` and the log: thing, value, remedy. */
+struct why {
+    char text[WORKER_TEXT_MAX];
+};
+/* Formats into w and returns err, so that a failure is one statement. */
+int why_set(struct why *w, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+struct backend_class {
+    const char *kind;            /* "vbd": xenstore's word */
+    const char *worker;          /* program name in the directory of drvdomd */
+    bool connect_at_initialised; /* block connects at frontend state 3, network only at 4
+                                    (peers 3.1) */
+
+    /* Reads our own directory `dir` (toolstack keys), opens and checks the disk or port.  Must not
+     * leave anything behind when it fails.  *dev is the class's own object until close(). */
+    int (*open)(struct store *s, const char *dir, const struct dev_id *id, void **dev,
+                struct why *why);
+    void (*close)(void *dev);
+
+    /* Writes every feature and size key, before state 2 and again before state 4. */
+    int (*publish)(void *dev, struct store *s, store_txn t, const char *dir);
+
+    /* Fills the SETUP payload; returns its length; adds descriptors the worker gets (still owned
+     * by dev). */
+    size_t (*setup)(void *dev, void *payload, int *fds, int *nfds);
+
+    /* Reads and validates the frontend's keys within one transaction (S3) into the CONNECT payload:
+     * its length, or -EAGAIN: keys are not complete yet, wait; or -EINVAL and why. */
+    int (*read_front)(void *dev, struct store *s, store_txn t, const char *front_dir, void *payload,
+                      struct why *why);
+};
+
+extern const struct backend_class blk_backend_class;
+extern const struct backend_class net_backend_class;
+
+#endif

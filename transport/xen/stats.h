@@ -1,0 +1,32 @@
+/*
+ * What a worker counts about its device, in memory that outlives it (a memfd of drvdomd's, later
+ * the blackbox).  Plain words, written by one worker thread per queue, read by anybody: a reader
+ * may see a sum that is one request old.
+ */
+#ifndef DRVDOM_XEN_STATS_H
+#define DRVDOM_XEN_STATS_H
+
+#include <stdint.h>
+
+#include "transport/base/hist.h"
+
+/* Hand-overs of a block request or frame in the backend (architecture, section 8). */
+enum stage {
+    STAGE_WAKE,   /* event seen -> slot taken */
+    STAGE_GRANT,  /* grant copy or map, both directions together */
+    STAGE_DEVICE, /* submitted -> completed by the disk; net: time in the port */
+    STAGE_ANSWER, /* completed -> response pushed and notified */
+    STAGE_TOTAL,  /* slot taken -> response pushed */
+    STAGE_COUNT
+};
+enum stat_op { STAT_READ, STAT_WRITE, STAT_OTHER, STAT_OPS }; /* net: read = to guest (rx) */
+
+struct dev_stats {
+    uint64_t ops[STAT_OPS];
+    uint64_t bytes[STAT_OPS];
+    uint64_t errors[STAT_OPS];
+    uint64_t events, notifies, sweeps;
+    struct hist stage[STAT_OPS][STAGE_COUNT];
+};
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * What drvdomd and a worker say to each other, over a SOCK_SEQPACKET pair (base/msg.h).
+ *
+ *   drvdomd -> worker   SETUP (once, with descriptors)  CONNECT  DISCONNECT  LIMITS  QUIT
+ *   worker -> drvdomd   READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
+ *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
+ * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
+ *
+ * The payload of SETUP, CONNECT and LIMITS belongs to the device class (backends/blk/conn.h,
+ * backends/net/conn.h).  Both ends are of one build or, across an upgrade, check `version`.
+ */
+#ifndef DRVDOM_XEN_WORKER_H
+#define DRVDOM_XEN_WORKER_H
+
+#include <stdint.h>
+
+#include "transport/base/arith.h"
+
+enum {
+    WORKER_VERSION = 1,
+    WORKER_SOCK_FD = 3, /* a worker finds its socket here */
+    WORKER_TEXT_MAX = 192,
+    WORKER_PAYLOAD_MAX = 8192,
+};
+
+enum worker_msg_type {
+    WORKER_SETUP = 1,
+    WORKER_CONNECT,
+    WORKER_DISCONNECT,
+    WORKER_LIMITS,
+    WORKER_QUIT,
+    WORKER_READY = 64,
+    WORKER_CONNECTED,
+    WORKER_DISCONNECTED,
+    WORKER_FAILED,
+    WORKER_FAULT,
+};
+
+/* The device that a worker serves. */
+struct dev_id {
+    uint32_t domid; /* the guest */
+    uint32_t devid; /* vbd: xenstore's virtual device number; vif: index */
+};
+
+struct worker_msg {
+    uint32_t type; /* enum worker_msg_type */
+    uint32_t version;
+    struct dev_id id;
+    int32_t err;                /* FAILED, FAULT: -errno, else 0 */
+    uint32_t payload_len;       /* bytes used of payload */
+    char text[WORKER_TEXT_MAX]; /* FAILED, FAULT: one line for the error node and the log */
+    _Alignas(8) uint8_t payload[WORKER_PAYLOAD_MAX];
+};
+
+/* Sends the used part of m.  0 or -errno as msg_send. */
+int worker_send(int sock, const struct worker_msg *m, const int *fds, int nfds) must_check;
+
+/* Receives and checks one message (length, version, terminated text): 1, 0 when the other end
+ * closed, or -errno (-EAGAIN, -EPROTO). */
+int worker_recv(int sock, struct worker_msg *m, int *fds, int *nfds) must_check;
+
+#endif
