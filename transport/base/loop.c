@@ -94,40 +94,53 @@ static void run_due_timers(struct loop *l)
     }
 }
 
-static int wait_events(struct loop *l, struct epoll_event *ev, int max)
+uint64_t loop_next_timer_ns(const struct loop *l)
 {
-    struct timespec ts, *timeout = NULL;
+    uint64_t now;
 
-    if (l->timers) {
-        uint64_t now = clock_ns(), due = l->timers->due_ns;
-        uint64_t wait = due > now ? due - now : 0;
+    if (!l->timers)
+        return UINT64_MAX;
+    now = clock_ns();
+    return l->timers->due_ns > now ? l->timers->due_ns - now : 0;
+}
 
-        ts.tv_sec = (time_t)(wait / 1000000000u);
-        ts.tv_nsec = (long)(wait % 1000000000u);
-        timeout = &ts;
+static int wait_events(struct loop *l, struct epoll_event *ev, int max, bool wait)
+{
+    uint64_t ns = wait ? loop_next_timer_ns(l) : 0;
+    struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+                          .tv_nsec = (long)(ns % 1000000000u)};
+
+    return epoll_pwait2(l->epfd, ev, max, ns == UINT64_MAX ? NULL : &ts, NULL);
+}
+
+int loop_step(struct loop *l, bool wait)
+{
+    struct epoll_event ev[ARRAY_SIZE(l->batch)];
+    int n = wait_events(l, ev, ARRAY_SIZE(ev), wait);
+
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    l->batch_len = n > 0 ? n : 0;
+    for (int i = 0; i < l->batch_len; i++)
+        l->batch[i] = ev[i].data.ptr;
+    for (int i = 0; i < l->batch_len && !l->quit; i++) {
+        const struct loop_fd *h = l->batch[i];
+
+        if (h)
+            h->fn(h->arg, ev[i].events);
     }
-    return epoll_pwait2(l->epfd, ev, max, timeout, NULL);
+    l->batch_len = 0;
+    run_due_timers(l);
+    return 0;
 }
 
 int loop_run(struct loop *l)
 {
     while (!l->quit) {
-        struct epoll_event ev[ARRAY_SIZE(l->batch)];
-        int n = wait_events(l, ev, ARRAY_SIZE(ev));
+        int rc = loop_step(l, true);
 
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        l->batch_len = n > 0 ? n : 0;
-        for (int i = 0; i < l->batch_len; i++)
-            l->batch[i] = ev[i].data.ptr;
-        for (int i = 0; i < l->batch_len && !l->quit; i++) {
-            const struct loop_fd *h = l->batch[i];
-
-            if (h)
-                h->fn(h->arg, ev[i].events);
-        }
-        l->batch_len = 0;
-        run_due_timers(l);
+        if (rc)
+            return rc;
     }
     return l->exit_code;
 }

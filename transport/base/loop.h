@@ -47,6 +47,12 @@ void loop_del(struct loop *l, struct loop_fd *h);
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t delay_ns);
 void loop_timer_cancel(struct loop *l, struct loop_timer *t);
 
+/* One round: waits (or not, wait == false), dispatches what is ready and the due timers.  For a
+ * data path that sleeps elsewhere (io_uring) with l->epfd as one of its sources.  0 or -errno. */
+int loop_step(struct loop *l, bool wait) must_check;
+/* Nanoseconds until the next timer is due; UINT64_MAX when none is armed. */
+uint64_t loop_next_timer_ns(const struct loop *l);
+
 /* Runs until loop_quit().  Returns the exit code given there, or -errno when waiting failed. */
 int loop_run(struct loop *l) must_check;
 void loop_quit(struct loop *l, int exit_code);

@@ -21,7 +21,10 @@ enum {
     WORKER_SOCK_FD = 3, /* a worker finds its socket here */
     WORKER_TEXT_MAX = 192,
     WORKER_PAYLOAD_MAX = 8192,
+    WORKER_UID_BASE = 100000, /* a worker runs as this plus its slot in drvdomd's table */
 };
+
+#define WORKER_EMPTY_DIR "/run/drvdom/empty" /* a worker's root; made by drvdomd */
 
 enum worker_msg_type {
     WORKER_SETUP = 1,
@@ -40,6 +43,7 @@ enum worker_msg_type {
 struct dev_id {
     uint32_t domid; /* the guest */
     uint32_t devid; /* vbd: xenstore's virtual device number; vif: index */
+    uint32_t slot;  /* place in drvdomd's table: unique among the living, gives the uid */
 };
 
 struct worker_msg {

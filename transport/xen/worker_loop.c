@@ -1,0 +1,227 @@
+/* See worker_loop.h. */
+#include "transport/xen/worker_loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xen/evtchn.h>
+#include <xen/gntdev.h>
+
+#include "transport/base/log.h"
+#include "transport/base/msg.h"
+
+/* What gntdev and evtchn need at connect, per request and at disconnect. */
+static const unsigned long xen_ioctls[] = {
+    IOCTL_GNTDEV_MAP_GRANT_REF,    IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+    IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_GNTDEV_GRANT_COPY,      IOCTL_EVTCHN_BIND_INTERDOMAIN,
+    IOCTL_EVTCHN_UNBIND,           IOCTL_EVTCHN_NOTIFY,          0,
+};
+
+static int reply(struct worker *w, enum worker_msg_type type, int err, const char *text)
+{
+    struct worker_msg m = {.type = type, .version = WORKER_VERSION, .id = w->id, .err = err};
+    int rc;
+
+    if (text)
+        snprintf(m.text, sizeof(m.text), "%s", text);
+    rc = worker_send(w->sock, &m, NULL, 0);
+    if (rc)
+        log_error("cannot tell drvdomd (message %d): %s", (int)type, strerror(-rc));
+    return rc;
+}
+
+void worker_fault(struct worker *w, int err, const char *fmt, ...)
+{
+    char text[WORKER_TEXT_MAX];
+    va_list ap;
+
+    if (w->faulted)
+        return;
+    w->faulted = true;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    log_warn("stopped: %s", text);
+    (void)reply(w, WORKER_FAULT, err, text); /* logged there; drvdomd also sees our exit */
+}
+
+void worker_disconnected(struct worker *w)
+{
+    w->connected = false;
+    w->faulted = false;
+    if (w->quitting)
+        loop_quit(&w->loop, 0);
+    else
+        (void)reply(w, WORKER_DISCONNECTED, 0, NULL);
+}
+
+static void on_connect(struct worker *w, const struct worker_msg *m)
+{
+    struct why why = {""};
+    int rc;
+
+    if (w->connected) {
+        (void)reply(w, WORKER_FAILED, -EISCONN, "already connected");
+        return;
+    }
+    rc = w->ops->connect(w, m->payload, m->payload_len, &why);
+    if (rc) {
+        log_warn("connect: %s", why.text);
+        (void)reply(w, WORKER_FAILED, rc, why.text);
+        return;
+    }
+    w->connected = true;
+    (void)reply(w, WORKER_CONNECTED, 0, NULL);
+}
+
+static void begin_quit(struct worker *w)
+{
+    w->quitting = true;
+    if (w->connected)
+        w->ops->disconnect(w);
+    else
+        loop_quit(&w->loop, 0);
+}
+
+static void dispatch(struct worker *w, const struct worker_msg *m)
+{
+    switch (m->type) {
+    case WORKER_CONNECT:
+        on_connect(w, m);
+        break;
+    case WORKER_DISCONNECT:
+        if (w->connected)
+            w->ops->disconnect(w);
+        else
+            (void)reply(w, WORKER_DISCONNECTED, 0, NULL);
+        break;
+    case WORKER_LIMITS:
+        if (w->ops->limits && w->ops->limits(w, m->payload, m->payload_len))
+            log_warn("new limits refused");
+        break;
+    case WORKER_QUIT:
+        begin_quit(w);
+        break;
+    default:
+        log_error("drvdomd sent message %u, which no worker knows", m->type);
+    }
+}
+
+static void on_sock(void *arg, uint32_t events)
+{
+    struct worker *w = arg;
+    struct worker_msg m;
+    int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
+    int rc;
+
+    (void)events;
+    rc = worker_recv(w->sock, &m, fds, &nfds);
+    if (rc == -EAGAIN)
+        return;
+    if (rc <= 0) {
+        log_info("drvdomd is gone: finishing");
+        loop_del(&w->loop, &w->sock_watch);
+        begin_quit(w);
+        return;
+    }
+    for (int i = 0; i < nfds; i++)
+        close(fds[i]);
+    dispatch(w, &m);
+}
+
+/* Waits for SETUP: the first message, with the statistics memory as its first descriptor. */
+static int receive_setup(struct worker *w, struct worker_msg *m, int *fds, int *nfds)
+{
+    struct pollfd p = {.fd = w->sock, .events = POLLIN};
+    char prefix[48];
+    int rc;
+
+    if (poll(&p, 1, 10000) <= 0)
+        return -ETIMEDOUT;
+    rc = worker_recv(w->sock, m, fds, nfds);
+    if (rc <= 0)
+        return rc < 0 ? rc : -EPIPE;
+    if (m->type != WORKER_SETUP || *nfds < 1)
+        return -EPROTO;
+    w->id = m->id;
+    snprintf(prefix, sizeof(prefix), "%s %u/%u", w->ops->name, w->id.domid, w->id.devid);
+    log_set_prefix(prefix);
+    w->stats = mmap(NULL, sizeof(*w->stats), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    close(fds[0]);
+    return w->stats == MAP_FAILED ? -errno : 0;
+}
+
+static int enter_sandbox(const struct worker *w, struct why *why)
+{
+    unsigned long ioctls[32];
+    struct sandbox_policy p = {.syscalls = w->ops->sandbox.syscalls, .ioctls = ioctls};
+    const unsigned long *more = w->ops->sandbox.ioctls;
+    const char *step = "";
+    size_t n = ARRAY_SIZE(xen_ioctls) - 1;
+    int rc;
+
+    memcpy(ioctls, xen_ioctls, sizeof(xen_ioctls));
+    for (; more && *more && n + 1 < ARRAY_SIZE(ioctls); more++)
+        ioctls[n++] = *more;
+    ioctls[n] = 0;
+    rc = sandbox_enter(&p, WORKER_EMPTY_DIR, WORKER_UID_BASE + w->id.slot, &step);
+    return rc ? why_set(why, rc, "sandbox: %s: %s", step, strerror(-rc)) : 0;
+}
+
+static int start(struct worker *w, struct why *why)
+{
+    struct worker_msg m;
+    int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
+    int rc = receive_setup(w, &m, fds, &nfds);
+
+    if (rc)
+        return why_set(why, rc, "no usable SETUP message: %s", strerror(-rc));
+    rc = grant_open(&w->grant);
+    if (rc)
+        return why_set(why, rc, "/dev/xen/gntdev: %s; is the xen-gntdev module loaded?",
+                       strerror(-rc));
+    rc = w->ops->setup(w, m.payload, m.payload_len, fds + 1, nfds - 1, why);
+    if (rc)
+        return rc;
+    rc = loop_add(&w->loop, &w->sock_watch, EPOLLIN);
+    if (rc)
+        return why_set(why, rc, "epoll: %s", strerror(-rc));
+    return enter_sandbox(w, why);
+}
+
+int worker_run(const struct worker_ops *ops)
+{
+    static struct worker w;
+    struct why why = {""};
+    int rc;
+
+    w.ops = ops;
+    w.sock = WORKER_SOCK_FD;
+    w.sock_watch = (struct loop_fd){.fd = w.sock, .fn = on_sock, .arg = &w};
+    signal(SIGPIPE, SIG_IGN);
+    log_set_prefix(ops->name);
+    if (fcntl(w.sock, F_GETFD) < 0) {
+        log_error("no socket at descriptor %d: a worker is started by drvdomd, not by hand",
+                  w.sock);
+        return 2;
+    }
+    rc = loop_init(&w.loop);
+    if (rc)
+        return 1;
+    rc = start(&w, &why);
+    if (rc) {
+        log_error("%s", why.text);
+        (void)reply(&w, WORKER_FAILED, rc, why.text);
+        return 1;
+    }
+    if (reply(&w, WORKER_READY, 0, NULL))
+        return 1;
+    return ops->run ? ops->run(&w) : loop_run(&w.loop);
+}

@@ -1,0 +1,60 @@
+/*
+ * The frame of every worker: one device, one socket to drvdomd, one sandbox.  A device class fills
+ * in struct worker_ops; main() is `return worker_run(&ops)`.
+ *
+ * Order: socket -> SETUP received -> gntdev opened -> ops->setup -> sandbox -> READY -> CONNECT ...
+ * Nothing that a peer wrote is looked at before the sandbox stands.
+ */
+#ifndef DRVDOM_XEN_WORKER_LOOP_H
+#define DRVDOM_XEN_WORKER_LOOP_H
+
+#include "transport/base/loop.h"
+#include "transport/base/sandbox.h"
+#include "transport/xen/backend.h"
+#include "transport/xen/grant.h"
+#include "transport/xen/stats.h"
+#include "transport/xen/worker.h"
+
+struct worker_ops;
+
+struct worker {
+    const struct worker_ops *ops;
+    struct loop loop;
+    struct grant grant;
+    struct dev_id id;
+    int sock;
+    struct dev_stats *stats; /* shared memory that outlives the worker; never NULL */
+    void *dev;               /* the class's own object */
+    bool connected;          /* between CONNECTED and DISCONNECTED */
+    bool faulted;            /* told drvdomd once; waits for DISCONNECT */
+    bool quitting;
+    struct loop_fd sock_watch;
+};
+
+struct worker_ops {
+    const char *name;              /* "blkback": log prefix */
+    struct sandbox_policy sandbox; /* what the class needs besides the common set */
+
+    /* Before the sandbox: takes ownership of fds (also when it fails), opens what needs a path. */
+    int (*setup)(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
+                 struct why *why);
+    /* Maps rings, binds ports, starts serving.  Undoes everything when it fails. */
+    int (*connect)(struct worker *w, const void *payload, size_t len, struct why *why);
+    /* Stops taking, drains, unmaps, unbinds; ends with worker_disconnected(w), now or later. */
+    void (*disconnect)(struct worker *w);
+    /* Limits changed while running; may be NULL. */
+    int (*limits)(struct worker *w, const void *payload, size_t len);
+    /* Replaces loop_run(&w->loop) by a wait of the class's own; may be NULL. */
+    int (*run)(struct worker *w);
+};
+
+/* Never returns before the worker ends; the process exit code. */
+int worker_run(const struct worker_ops *ops);
+
+/* The peer broke the protocol, or the device is lost: the class has stopped its rings.  Tells
+ * drvdomd, once per connection. */
+void worker_fault(struct worker *w, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void worker_disconnected(struct worker *w);
+
+#endif
