@@ -1,0 +1,50 @@
+/*
+ * drvdom: the administrator's tool in dom0.  This file only finds the verb.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "dom0-tools/verb.h"
+#include "transport/base/arith.h"
+#include "transport/base/log.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"image", "build a driver domain's kernel and initramfs, or show what is in them", verb_image},
+};
+
+static void help(FILE *to)
+{
+    fprintf(to, "usage: drvdom VERB [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    fprintf(to, "\n  drvdom VERB --help    more about a verb\n"
+                "  drvdom --version\n\n"
+                "Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.\n");
+}
+
+int main(int argc, char **argv)
+{
+    log_set_prefix("drvdom");
+    if (argc < 2) {
+        help(stderr);
+        return VERB_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        return VERB_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("drvdom %s\n", DRVDOM_VERSION);
+        return VERB_OK;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    log_error("unknown verb \"%s\": see drvdom --help", argv[1]);
+    return VERB_USAGE;
+}

@@ -1,0 +1,89 @@
+/*
+ * /etc/drvdom.conf: what drvdom-init brings up inside a driver domain.  Read twice: by
+ * `drvdom image build`, which refuses a bad file, and by drvdom-init.  PURE.
+ *
+ * Line-based; words are separated by blanks; `#` starts a comment.  See example.conf.
+ */
+#ifndef DRVDOM_IMAGE_CONF_H
+#define DRVDOM_IMAGE_CONF_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "transport/base/arith.h"
+
+/* Fixed sizes: PID 1 allocates nothing, and a configuration that needs more is a typo. */
+enum {
+    CONF_ENTRIES = 16,    /* of each kind */
+    CONF_PORTS = 8,       /* of one bridge */
+    CONF_NAME_BYTES = 64, /* a module name is shorter than 56 */
+    CONF_PATH_BYTES = 128,
+    CONF_ARGS_BYTES = 256,
+};
+
+struct conf_module {
+    char name[CONF_NAME_BYTES];
+    char args[CONF_ARGS_BYTES]; /* "" when none */
+};
+
+struct conf_bridge {
+    char name[IFNAMSIZ];
+    char ports[CONF_PORTS][IFNAMSIZ];
+    unsigned port_count;
+};
+
+struct conf_address {
+    char ifname[IFNAMSIZ];
+    uint32_t addr; /* host byte order */
+    unsigned prefix;
+};
+
+struct conf_mtu {
+    char ifname[IFNAMSIZ];
+    unsigned mtu;
+};
+
+struct conf_wait {
+    char path[CONF_PATH_BYTES];
+    unsigned seconds;
+};
+
+struct conf_file {
+    char path[CONF_PATH_BYTES];
+    uint64_t size_bytes;
+};
+
+struct conf {
+    struct conf_module modules[CONF_ENTRIES];
+    unsigned module_count;
+    struct conf_bridge bridges[CONF_ENTRIES];
+    unsigned bridge_count;
+    struct conf_address addresses[CONF_ENTRIES];
+    unsigned address_count;
+    struct conf_mtu mtus[CONF_ENTRIES];
+    unsigned mtu_count;
+    struct conf_wait waits[CONF_ENTRIES];
+    unsigned wait_count;
+    struct conf_file files[CONF_ENTRIES];
+    unsigned file_count;
+    char drvdomd_args[CONF_ENTRIES][CONF_PATH_BYTES];
+    unsigned drvdomd_arg_count;
+    uint32_t gateway; /* host byte order */
+    bool has_gateway;
+    bool forward;
+};
+
+struct conf_error {
+    unsigned line;
+    char text[192];
+};
+
+/*
+ * Parses `len` bytes into *c, which is emptied first.  0, or -EINVAL at the first bad line with
+ * *err filled; *c then holds what the lines before it said.
+ */
+must_check int conf_parse(struct conf *c, const char *text, size_t len, struct conf_error *err);
+
+#endif
