@@ -91,15 +91,16 @@ SCHEMAC  := build/host/schemac
 XS_H     := $(XS:xenstore-schema/%.xs=$(GEN)/schema/%.h)
 XS_C     := $(XS:xenstore-schema/%.xs=$(GEN)/schema/%.c)
 
-$(SCHEMAC): $(wildcard xenstore-schema/schemac/*.[ch]) xenstore-schema/value.c
+$(SCHEMAC): $(wildcard xenstore-schema/schemac/*.[ch]) \
+            $(foreach f,value.c value.h key.c key.h,xenstore-schema/$(f))
 	$(call say,HOSTCC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. $(WARN) -o $@ $(filter %.c,$^)
-$(GEN)/schema/%.h: xenstore-schema/%.xs $(SCHEMAC)
+$(GEN)/schema/%.h: xenstore-schema/%.xs $(XS) $(SCHEMAC)
 	$(call say,SCHEMA,$@)
 	@mkdir -p $(@D)
 	$(Q)$(SCHEMAC) c --header $< > $@
-$(GEN)/schema/%.c: xenstore-schema/%.xs $(SCHEMAC)
+$(GEN)/schema/%.c: xenstore-schema/%.xs $(XS) $(SCHEMAC)
 	$(call say,SCHEMA,$@)
 	@mkdir -p $(@D)
 	$(Q)$(SCHEMAC) c --source $< > $@

@@ -1,0 +1,68 @@
+# A driver domain as dom0 sees it, and the little that is read of any domain.
+schema driver-domain
+summary Keys of a driver domain
+text    libxl makes ~/data writable by the domain itself; drvdomd reports there. dom0 treats all of
+text    it as untrusted.
+
+dir drvdom
+    path    ~/data/drvdom
+    owner   back
+    perms   n$BACK r$DOM0
+    summary What drvdomd says of itself
+
+key state
+    type     enum starting ready failed stopping
+    optional
+    summary  ready: every disk and bridge that the image names is there, and guests are served
+key version
+    type     string 1..64
+    optional
+    summary  Version of drvdomd
+key error
+    type     text 512
+    optional
+    summary  Why state is failed: one line for the administrator
+key start-usec
+    type     uint 0..18446744073709551615
+    optional
+    summary  Microseconds from the start of the domain's kernel to the start of drvdomd
+key ready-usec
+    type     uint 0..18446744073709551615
+    optional
+    summary  Microseconds from the start of the domain's kernel to ready
+key devices
+    type     uint 0..4294967295
+    default  0
+    summary  How many devices are being served
+key worker-restarts
+    type     uint 0..4294967295
+    default  0
+    summary  How many workers have died and been replaced since drvdomd started
+
+dir domains
+    path    /local/domain
+    summary All domains that the toolstack has introduced
+
+dir domain
+    path    /local/domain/$DOMID
+    owner   toolstack
+    perms   n$DOM0 r$DOMAIN
+    summary The home of a domain
+
+key name
+    type     string 1..255
+    required Initialising
+    summary  The domain's name
+key domid
+    type     uint 0..32751
+    required Initialising
+    summary  The domain's own number: how a domain learns who it is
+key vm
+    type     path 1..255
+    optional
+    summary  The /vm directory of the domain
+key control/shutdown
+    type     enum none= poweroff reboot suspend halt crash
+    perms    b$DOMAIN
+    default
+    summary  What the toolstack asks the domain to do; emptied by the domain to acknowledge
