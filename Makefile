@@ -96,11 +96,11 @@ $(SCHEMAC): $(wildcard xenstore-schema/schemac/*.[ch]) \
 	$(call say,HOSTCC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. $(WARN) -o $@ $(filter %.c,$^)
-$(GEN)/schema/%.h: xenstore-schema/%.xs $(XS) $(SCHEMAC)
+$(XS_H): $(GEN)/schema/%.h: xenstore-schema/%.xs $(XS) $(SCHEMAC)
 	$(call say,SCHEMA,$@)
 	@mkdir -p $(@D)
 	$(Q)$(SCHEMAC) c --header $< > $@
-$(GEN)/schema/%.c: xenstore-schema/%.xs $(XS) $(SCHEMAC)
+$(XS_C): $(GEN)/schema/%.c: xenstore-schema/%.xs $(XS) $(SCHEMAC)
 	$(call say,SCHEMA,$@)
 	@mkdir -p $(@D)
 	$(Q)$(SCHEMAC) c --source $< > $@
