@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# Runs one scenario in the machine it asks for and leaves its logs in build/rig/NAME/.
+# A scenario's header says what it needs; `rig` reads it, dom0 does not:
+#   # summary: one line          # timeout: seconds of real time (120)
+#   # machine: plain|icount|passthrough (plain)    # mem: MiB of the machine (2048)
+#   # files: driver-domain bench kdd ...   what is brought along, see files_for
+
+header() {      # FILE NAME DEFAULT
+    local value
+    value=$(sed -n "s/^# $2: *//p;/^[^#]/q" "$1" | head -n 1)
+    printf '%s\n' "${value:-$3}"
+}
+
+scenario_file() {
+    local file=$RIG_DIR/scenarios/$1.sh
+    [ -f "$file" ] || die "no scenario '$1': rig list (make rig-list) shows what there is"
+    printf '%s\n' "$file"
+}
+
+scenario_list() {
+    local file name
+    for file in "$RIG_DIR"/scenarios/*.sh; do
+        name=${file##*/}
+        printf '%-24s %-12s %s\n' "${name%.sh}" "$(header "$file" machine plain)" \
+            "$(header "$file" summary '(no summary)')"
+    done
+}
+
+# files_for SCENARIO-FILE DIR: the tar that dom0 finds on its files disk
+files_for() {
+    local file=$1 stage=$2/files word mib
+    rm -rf "$stage"
+    mkdir -p "$stage"
+    cp "$RIG_DIR/dom0/lib.sh" "$stage/lib.sh"
+    cp "$file" "$stage/scenario.sh"
+    cp "$IMG/guest.cpio" "$stage/guest.cpio"
+    printf 'SCENARIO=%s\nMACHINE=%s\n' "$NAME" "$MACHINE" >"$stage/env"
+    for word in $(header "$file" files ''); do
+        case $word in
+        bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
+        kdd) cp "$IMG/kdd.cpio" "$stage/" ;;
+        driver-domain) stage_driver_domain "$stage" ;;
+        examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
+        *)
+            [ -e "$TOP/$word" ] || die "scenario $NAME wants $word, which is not there: make"
+            mkdir -p "$stage/$(dirname "$word")"
+            cp -rL "$TOP/$word" "$stage/$word"
+            ;;
+        esac
+    done
+    # The first block is a file named RIG-SCENARIO that says how much there is to read.
+    mib=$(($(du -sm --apparent-size "$stage" | cut -f1) + 2))
+    [ $mib -le "$FILES_MIB" ] || die "scenario $NAME brings $mib MiB, at most $FILES_MIB fit"
+    printf 'mib=%s\n' "$mib" >"$2/RIG-SCENARIO"
+    empty_files_disk "$2/files.img"
+    tar -c --format=ustar --owner=0 --group=0 -C "$2" -f - RIG-SCENARIO -C "$stage" . |
+        dd of="$2/files.img" bs=1M conv=notrunc status=none
+    rm -rf "$stage" "$2/RIG-SCENARIO"
+}
+
+stage_driver_domain() {
+    local image=$TOP/build/image
+    [ -f "$image/initramfs.gz" ] ||
+        die "no driver domain image in build/image: make image (drvdom image build)"
+    mkdir -p "$1/image"
+    cp "$image/initramfs.gz" "$1/image/"
+    # dom0 has the same kernel already, most of the time
+    cmp -s "$image/vmlinux" "$IMG/vmlinux" || cp "$image/vmlinux" "$1/image/"
+}
+
+# Streams what the scenario prints, without the lines meant for us.  Returns when it has ended, its
+# time is over, or the machine is gone; then END is "END rc", "TIMEOUT", or "DEAD".
+stream() {
+    local dir=$1 end=$((SECONDS + $2)) line
+    END='' WAITING=''
+    exec 6< <(exec tail -n +1 -f --pid="$QEMU_PID" -s 0.1 "$dir/output" 2>/dev/null)
+    while :; do
+        if ! IFS= read -r -t 1 -u 6 line; then
+            [ $SECONDS -lt "$end" ] || { END=TIMEOUT; break; }
+            qemu_alive || { END=DEAD; break; }
+            continue
+        fi
+        line=${line%$'\r'}
+        case $line in
+        "RIG-END "*) END="END ${line#RIG-END }"; break ;;
+        "RIG-WAITING "*) WAITING=${line#RIG-WAITING } ;;
+        "RIG-FIGURE "*)
+            printf '%s\n' "${line#RIG-FIGURE }" >>"$dir/figures"
+            printf '  %s\n' "${line#RIG-FIGURE }"
+            ;;
+        "RIG-FAIL "*) WHY=${line#RIG-FAIL } ;;
+        "RIG-"*) ;;
+        *) printf '  %s\n' "$line" ;;
+        esac
+        [ $SECONDS -lt "$end" ] || { END=TIMEOUT; break; }
+    done
+    exec 6<&-
+}
+
+# The machine is asked for its logs even when the scenario hangs; if dom0 hangs too, there remain
+# the consoles QEMU wrote.
+collect() {
+    local dir=$1
+    if [ "$END" = TIMEOUT ] && qemu_alive; then
+        printf 'dump\n' >"$dir/ctl.in" &
+        local pid=$!
+        wait_line 20 "$dir/output" RIG-END || true
+        kill $pid 2>/dev/null || true
+    fi
+    qemu_stop
+    if [ -s "$dir/logs.tar" ]; then
+        mkdir -p "$dir/logs"
+        tar -x -C "$dir/logs" -f "$dir/logs.tar" 2>/dev/null || true
+    fi
+    rm -f "$dir"/monitor.* "$dir"/ctl.* "$dir/logs.tar" "$dir/files.img" "$dir/state.qcow2"
+    [ -n "${KEEP-}" ] || rm -f "$dir/nvme.img"
+}
+
+# scenario_run NAME: prints one result line; returns 0 when it passed
+scenario_run() {
+    local file start dir mem timeout result
+    NAME=$1 WHY=
+    file=$(scenario_file "$NAME")
+    dir=$LOGS/$NAME
+    MACHINE=${RIG_MACHINE:-$(header "$file" machine plain)}
+    mem=$(header "$file" mem 2048)
+    timeout=$(header "$file" timeout 120)
+    start=$(now_ns)
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    files_for "$file" "$dir"
+    if [ "$MACHINE" = passthrough ]; then
+        truncate -s 1G "$dir/nvme.img"
+        qemu_args "$MACHINE" "$mem" "$dir"
+        say "$NAME: booting Xen and dom0 (passthrough needs a cold boot)"
+        qemu_start "$dir"
+    else
+        lock_cache
+        snapshot_ensure "$MACHINE" "$mem"
+        # a copy on top: the snapshot stays as it is, and several runs may use it
+        cp --reflink=auto --sparse=always "$(snapshot_file "$MACHINE" "$mem")" "$dir/state.qcow2"
+        unlock_cache
+        qemu_args "$MACHINE" "$mem" "$dir"
+        say "$NAME: continuing from the snapshot ($MACHINE)"
+        qemu_start "$dir" -loadvm ready
+    fi
+    stream "$dir" "$timeout"
+    collect "$dir"
+    case $END in
+    "END 0") result="PASS $NAME $(since "$start")s" ;;
+    "END "*) result="FAIL $NAME ${WHY:-the scenario ended with ${END#END }: see output}" ;;
+    TIMEOUT) result="FAIL $NAME time-out of $timeout s, waiting for: ${WAITING:-nothing it told}" ;;
+    *) result="FAIL $NAME the machine died: $(tail -n 1 "$dir/qemu.log") $(tail -n 1 "$dir/console.log")" ;;
+    esac
+    printf '%s\n' "$result" | tee "$dir/result"
+    [[ $result == PASS* ]]
+}
