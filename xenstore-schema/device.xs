@@ -51,10 +51,10 @@ key frontend-id
 key online
     type     bool
     owner    toolstack
-    default  0
+    default  1
     summary  1 while the device shall exist; 0 asks the backend to let it go
     text     With 0 and state 6 the backend removes its own directory, and the toolstack waits for
-    text     that (10 s).
+    text     that (10 s). Absence is no request: nothing is removed because a key is missing.
 key state
     type     uint 0..8
     owner    back
