@@ -1,0 +1,251 @@
+/* See device.h. */
+#include "driver-domain/drvdomd/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "driver-domain/drvdomd/keys.h"
+#include "driver-domain/drvdomd/spawn.h"
+#include "driver-domain/drvdomd/watch.h"
+#include "transport/base/log.h"
+
+enum {
+    /* libxl reads our state some time after its watch fires and accepts only "2": hot attach would
+     * lose against a fast guest if we went on at once. */
+    DWELL_MS = 100,
+    /* Between 5, 6 and what follows: watches coalesce, and some frontends must see each. */
+    GAP_MS = 20,
+};
+
+static void step(struct device *dev, enum xenbus_event ev);
+
+static bool gone(const struct device *dev)
+{
+    return dev->xenbus.phase == XB_GONE;
+}
+
+/* ---- actions ---- */
+
+static void on_drop(void *arg)
+{
+    table_drop(arg);
+}
+
+/* Callers up the stack still hold dev: it is freed from the loop, not from here. */
+static void act_release(struct device *dev)
+{
+    if (dev->sock.fd >= 0)
+        (void)spawn_tell(dev, WORKER_QUIT, NULL, 0); /* a courtesy: the next line is certain */
+    spawn_reap(dev);
+    if (dev->target)
+        dev->class->close(dev->target);
+    dev->target = NULL;
+    watch_front_off(dev);
+    log_info("%s: released", dev->name);
+    dev->timer.fn = on_drop;
+    loop_timer_set(&dev->d->loop, &dev->timer, 0);
+}
+
+/* Opens the target before the frontend or libxl hears anything: afterwards a failure reaches
+ * nobody. */
+static enum xenbus_event act_open(struct device *dev)
+{
+    int rc = 0;
+
+    dev->started_ns = clock_ns();
+    if (!dev->target) {
+        rc = keys_check_frontend(dev);
+        if (!rc)
+            rc = dev->class->open(dev->d->store, dev->dir, &dev->id, &dev->target, &dev->why);
+    }
+    if (!rc)
+        rc = watch_front(dev);
+    if (!rc)
+        rc = spawn_worker(dev);
+    return rc ? XB_OPEN_FAILED : XB_LOOK; /* XB_OPENED comes with the worker's READY */
+}
+
+static void act_fail(struct device *dev)
+{
+    log_error("%s: %s", dev->name, dev->why.text);
+    spawn_reap(dev);
+    if (dev->target)
+        dev->class->close(dev->target);
+    dev->target = NULL;
+    watch_front_off(dev);
+    keys_write_failure(dev);
+}
+
+static void act_connect(struct device *dev)
+{
+    uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
+    int rc = keys_read_front(dev, payload);
+
+    if (rc == -EAGAIN) {
+        /* Some frontends show their state before their keys: look again at the next event. */
+        dev->xenbus.phase = XB_WAITING;
+        return;
+    }
+    if (rc >= 0)
+        rc = spawn_tell(dev, WORKER_CONNECT, payload, (size_t)rc);
+    if (rc < 0) {
+        log_peer("%s: frontend refused: %s", dev->name, dev->why.text);
+        keys_write_error(dev, dev->why.text);
+        step(dev, XB_CONNECT_FAILED);
+    }
+}
+
+static void act_disconnect(struct device *dev)
+{
+    if (spawn_tell(dev, WORKER_DISCONNECT, NULL, 0))
+        step(dev, XB_FAULT); /* no worker: it holds nothing */
+}
+
+static void start_timer(struct device *dev, unsigned ms)
+{
+    loop_timer_set(&dev->d->loop, &dev->timer, (uint64_t)ms * 1000000u);
+}
+
+static void write_state(struct device *dev, enum xenbus_state state)
+{
+    int rc = keys_write_state(dev, state, state == XENBUS_INIT_WAIT || state == XENBUS_CONNECTED);
+
+    /* -ENOENT: the toolstack removed the directory; the look that follows sees it. */
+    if (rc && rc != -ENOENT)
+        log_error("%s: cannot write state %s: %s", dev->name, xenbus_state_name(state),
+                  strerror(-rc));
+    else
+        log_debug("%s: state %s", dev->name, xenbus_state_name(state));
+    if (state == XENBUS_CONNECTED && !rc)
+        log_info("%s: connected", dev->name);
+}
+
+static void act(struct device *dev, unsigned todo)
+{
+    if (todo & XB_ACT_OPEN) {
+        enum xenbus_event ev = act_open(dev);
+
+        if (ev != XB_LOOK)
+            step(dev, ev);
+    }
+    if (todo & XB_ACT_FAIL)
+        act_fail(dev);
+    if (todo & XB_ACT_GAP)
+        start_timer(dev, GAP_MS);
+    if (todo & XB_ACT_CLOSING)
+        write_state(dev, XENBUS_CLOSING);
+    if (todo & XB_ACT_CLOSED)
+        write_state(dev, XENBUS_CLOSED);
+    if (todo & XB_ACT_INIT_WAIT)
+        write_state(dev, XENBUS_INIT_WAIT);
+    if (todo & XB_ACT_DWELL)
+        start_timer(dev, DWELL_MS);
+    if (todo & XB_ACT_SERVE)
+        write_state(dev, XENBUS_CONNECTED);
+    if (todo & XB_ACT_REMOVE)
+        keys_remove(dev);
+    if (todo & XB_ACT_RELEASE)
+        act_release(dev);
+    /* Those that may step again come last: nothing is done behind a nested step. */
+    if (todo & XB_ACT_DISCONNECT)
+        act_disconnect(dev);
+    if (todo & XB_ACT_CONNECT)
+        act_connect(dev);
+}
+
+static void step(struct device *dev, enum xenbus_event ev)
+{
+    struct xenbus_view v;
+    enum xenbus_phase before = dev->xenbus.phase;
+
+    if (gone(dev))
+        return;
+    keys_view(dev, &v);
+    act(dev, xenbus_step(&dev->xenbus, ev, &v));
+    /* Entering a phase may at once allow the next step: the frontend does not write twice. */
+    if (!gone(dev) && dev->xenbus.phase != before)
+        step(dev, XB_LOOK);
+}
+
+/* ---- what happens ---- */
+
+static void on_timer(void *arg)
+{
+    step(arg, XB_TIMER);
+}
+
+void device_look(struct device *dev)
+{
+    dev->dirty = false;
+    step(dev, XB_LOOK);
+}
+
+static void serving_ended(struct device *dev, const char *text)
+{
+    log_warn("%s: %s", dev->name, text);
+    keys_write_error(dev, text);
+    step(dev, XB_FAULT);
+}
+
+void device_message(struct device *dev, const struct worker_msg *m)
+{
+    switch (m->type) {
+    case WORKER_READY:
+        log_info("%s: ready after %llu us", dev->name,
+                 (unsigned long long)(clock_ns() - dev->started_ns) / 1000);
+        step(dev, XB_OPENED);
+        break;
+    case WORKER_CONNECTED:
+        step(dev, XB_CONNECTED);
+        break;
+    case WORKER_DISCONNECTED:
+        step(dev, XB_DISCONNECTED);
+        break;
+    case WORKER_FAILED:
+        snprintf(dev->why.text, sizeof(dev->why.text), "%s", m->text);
+        if (dev->xenbus.phase == XB_OPENING) {
+            step(dev, XB_OPEN_FAILED);
+        } else {
+            keys_write_error(dev, m->text);
+            step(dev, XB_CONNECT_FAILED);
+        }
+        break;
+    case WORKER_FAULT:
+        serving_ended(dev, m->text);
+        break;
+    default:
+        log_error("%s: worker sent message %u, which drvdomd does not know", dev->name, m->type);
+    }
+}
+
+void device_worker_ended(struct device *dev, const char *text)
+{
+    if (gone(dev) || dev->xenbus.phase == XB_FAILED)
+        return;
+    if (dev->xenbus.phase == XB_OPENING) {
+        if (!dev->why.text[0])
+            snprintf(dev->why.text, sizeof(dev->why.text), "%s", text);
+        step(dev, XB_OPEN_FAILED);
+        return;
+    }
+    /* First the loss, so that closing does not wait for a DISCONNECTED that nobody will send. */
+    serving_ended(dev, text);
+    if (!gone(dev) && dev->xenbus.phase == XB_CLOSING)
+        step(dev, XB_FAULT);
+}
+
+struct device *device_new(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
+                          uint32_t devid)
+{
+    struct device *dev = table_add(d, class, domid, devid);
+
+    if (!dev)
+        return NULL;
+    dev->timer.fn = on_timer;
+    dev->timer.arg = dev;
+    keys_paths(dev);
+    log_info("%s: seen", dev->name);
+    return dev;
+}

@@ -1,0 +1,176 @@
+/* See spawn.h. */
+#include "driver-domain/drvdomd/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "driver-domain/drvdomd/device.h"
+#include "transport/base/log.h"
+#include "transport/base/msg.h"
+
+/* In the child: only its socket, stdio, and no signal mask of ours. */
+static void __attribute__((noreturn)) become_worker(const char *path, const char *title, int sock)
+{
+    /* io_uring's and the pool's pages are pinned once at connect; the worker drops root before. */
+    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setrlimit(RLIMIT_MEMLOCK,
+                    &unlimited); /* without it, registering buffers fails: told there */
+    if (dup2(sock, WORKER_SOCK_FD) < 0)
+        _exit(126);
+    if (sock == WORKER_SOCK_FD)
+        fcntl(sock, F_SETFD, 0);
+    close_range(WORKER_SOCK_FD + 1, ~0u, 0);
+    execl(path, title, (char *)NULL);
+    log_error("%s: %s", path, strerror(errno));
+    _exit(127);
+}
+
+static void on_sock(void *arg, uint32_t events)
+{
+    struct device *dev = arg;
+    struct worker_msg m;
+    int rc;
+
+    (void)events;
+    while (dev->sock.fd >= 0) {
+        rc = worker_recv(dev->sock.fd, &m, NULL, NULL);
+        if (rc == -EAGAIN)
+            return;
+        if (rc <= 0) {
+            /* Its end is told by the pidfd, with the reason. */
+            loop_del(&dev->d->loop, &dev->sock);
+            return;
+        }
+        device_message(dev, &m);
+    }
+}
+
+static void describe_exit(const siginfo_t *info, char *text, size_t size)
+{
+    if (info->si_code == CLD_EXITED)
+        snprintf(text, size, "worker ended with exit code %d", info->si_status);
+    else
+        snprintf(text, size, "worker was killed by signal %d (%s)", info->si_status,
+                 strsignal(info->si_status));
+}
+
+static void on_exit_of_worker(void *arg, uint32_t events)
+{
+    struct device *dev = arg;
+    siginfo_t info = {0};
+    char text[WORKER_TEXT_MAX];
+
+    (void)events;
+    if (waitid(P_PID, (id_t)dev->pid, &info, WEXITED | WNOHANG) || info.si_pid == 0)
+        return;
+    /* What it had to say before it died comes first. */
+    on_sock(dev, 0);
+    describe_exit(&info, text, sizeof(text));
+    dev->pid = 0;
+    spawn_reap(dev);
+    device_worker_ended(dev, text);
+}
+
+static int watch_worker(struct device *dev)
+{
+    int rc, flags;
+
+    dev->pidfd.fd = (int)syscall(SYS_pidfd_open, dev->pid, 0);
+    if (dev->pidfd.fd < 0)
+        return -errno;
+    flags = fcntl(dev->pidfd.fd, F_GETFD);
+    (void)fcntl(dev->pidfd.fd, F_SETFD, flags | FD_CLOEXEC);
+    dev->pidfd.fn = on_exit_of_worker;
+    dev->sock.fn = on_sock;
+    dev->pidfd.arg = dev->sock.arg = dev;
+    rc = loop_add(&dev->d->loop, &dev->pidfd, EPOLLIN);
+    return rc ? rc : loop_add(&dev->d->loop, &dev->sock, EPOLLIN);
+}
+
+static int send_setup(struct device *dev)
+{
+    struct worker_msg m = {.type = WORKER_SETUP, .version = WORKER_VERSION, .id = dev->id};
+    int fds[MSG_MAX_FDS], nfds = 0;
+
+    fds[nfds++] = dev->stats_fd;
+    m.payload_len = (uint32_t)dev->class->setup(dev->target, m.payload, fds, &nfds);
+    return worker_send(dev->sock.fd, &m, fds, nfds);
+}
+
+int spawn_worker(struct device *dev)
+{
+    char path[256];
+    int pair[2];
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/%s", dev->d->bin_dir, dev->class->worker);
+    if (access(path, X_OK))
+        return why_set(&dev->why, -errno, "worker program %s: %s", path, strerror(errno));
+    rc = msg_pair(pair);
+    if (rc)
+        return why_set(&dev->why, rc, "no socket for a worker: %s", strerror(-rc));
+    dev->pid = fork();
+    if (dev->pid == 0)
+        become_worker(path, dev->class->worker, pair[1]);
+    close(pair[1]);
+    dev->sock.fd = pair[0];
+    if (dev->pid < 0) {
+        rc = -errno;
+        dev->pid = 0;
+        spawn_reap(dev);
+        return why_set(&dev->why, rc, "no process for a worker: %s", strerror(-rc));
+    }
+    rc = watch_worker(dev);
+    if (!rc)
+        rc = send_setup(dev);
+    if (rc) {
+        spawn_reap(dev);
+        return why_set(&dev->why, rc, "worker cannot be set up: %s", strerror(-rc));
+    }
+    return 0;
+}
+
+int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payload, size_t len)
+{
+    struct worker_msg m = {.type = type, .version = WORKER_VERSION, .id = dev->id};
+
+    if (dev->sock.fd < 0)
+        return -EPIPE;
+    if (len)
+        memcpy(m.payload, payload, len);
+    m.payload_len = (uint32_t)len;
+    return worker_send(dev->sock.fd, &m, NULL, 0);
+}
+
+static void drop_fd(struct device *dev, struct loop_fd *h)
+{
+    if (h->fd < 0)
+        return;
+    loop_del(&dev->d->loop, h);
+    close(h->fd);
+    h->fd = -1;
+}
+
+void spawn_reap(struct device *dev)
+{
+    drop_fd(dev, &dev->sock);
+    drop_fd(dev, &dev->pidfd);
+    if (dev->pid > 0) {
+        kill(dev->pid, SIGKILL);
+        while (waitpid(dev->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    dev->pid = 0;
+}

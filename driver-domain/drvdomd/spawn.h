@@ -1,0 +1,21 @@
+/*
+ * Worker processes: start one, talk to it, notice its end.
+ */
+#ifndef DRVDOM_DRVDOMD_SPAWN_H
+#define DRVDOM_DRVDOMD_SPAWN_H
+
+#include "driver-domain/drvdomd/table.h"
+
+/* Starts the worker of dev's class and sends it SETUP.  READY or FAILED arrives later.
+ * -errno and dev->why when it cannot be started. */
+int spawn_worker(struct device *dev) must_check;
+
+/* Sends a message without descriptors; -errno when the worker is gone or does not read. */
+int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payload,
+               size_t len) must_check;
+
+/* Forgets the worker: closes its socket and, when it still runs, ends it with SIGKILL and waits for
+ * it (bounded: a killed process holds no lock of ours). */
+void spawn_reap(struct device *dev);
+
+#endif

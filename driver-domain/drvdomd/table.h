@@ -1,0 +1,61 @@
+/*
+ * The devices that drvdomd serves: the only place of its state.  A device is an object bound to one
+ * introduction of its xenstore directory; it is dropped with it (S11: a domid may be reused).
+ */
+#ifndef DRVDOM_DRVDOMD_TABLE_H
+#define DRVDOM_DRVDOMD_TABLE_H
+
+#include <sys/types.h>
+
+#include "transport/base/loop.h"
+#include "transport/xen/backend.h"
+#include "transport/xen/stats.h"
+#include "transport/xen/xenbus.h"
+
+enum { TABLE_MAX = 512 };
+
+struct drvdomd;
+
+struct device {
+    struct drvdomd *d;
+    const struct backend_class *class;
+    struct dev_id id;
+    char name[40];              /* "vbd 3/51712": for the log */
+    char dir[STORE_PATH_MAX];   /* our own directory, relative to our domain's home */
+    char front[STORE_PATH_MAX]; /* the frontend's, absolute */
+    bool front_watched;
+    bool dirty; /* one bit: a storm of store events costs one look (S8) */
+    struct xenbus_dev xenbus;
+    struct loop_timer timer; /* dwell and gap */
+
+    void *target;            /* the class's open disk or port, NULL when closed */
+    struct dev_stats *stats; /* mapped memfd, shared with the worker */
+    int stats_fd;
+    struct why why; /* last failure */
+
+    pid_t pid; /* worker, 0 when none */
+    struct loop_fd sock, pidfd;
+    uint64_t started_ns;
+};
+
+struct drvdomd {
+    struct loop loop;
+    struct store *store;
+    struct loop_fd store_watch;
+    struct loop_timer housekeeping;
+    const char *bin_dir; /* where the worker programs are */
+    uint64_t last_drain_ns;
+    struct device *dev[TABLE_MAX];
+    bool stopping;
+};
+
+/* NULL when there is none. */
+struct device *table_find(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
+                          uint32_t devid);
+/* A new entry with its slot number, or NULL (full, or no memory: logged). */
+struct device *table_add(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
+                         uint32_t devid);
+/* Frees the entry; worker, target and watches must be gone already. */
+void table_drop(struct device *dev);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * What happens in xenstore below our `backend` directory and in the frontends' `state`: one dirty
+ * bit per device, whatever the number of events (S8), and a full scan at start and after any stall.
+ */
+#ifndef DRVDOM_DRVDOMD_WATCH_H
+#define DRVDOM_DRVDOMD_WATCH_H
+
+#include "driver-domain/drvdomd/table.h"
+
+/* Sets the watch on `backend` and scans.  -errno when xenstore refuses. */
+int watch_start(struct drvdomd *d) must_check;
+
+/* Finds every device directory there is; unknown ones become devices, all get a look. */
+void watch_scan(struct drvdomd *d);
+
+/* Watches (or no longer watches) the frontend's state of dev. */
+int watch_front(struct device *dev) must_check;
+void watch_front_off(struct device *dev);
+
+#endif
