@@ -1,0 +1,127 @@
+/* See net.h.
+ * #syscalls: socket ioctl close */
+#include "driver-domain/init/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int control(unsigned long request, void *arg)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int rc;
+
+    if (fd < 0)
+        return -errno;
+    rc = ioctl(fd, request, arg) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
+/* conf.c has seen to it that names fit. */
+static struct ifreq request_for(const char *ifname)
+{
+    struct ifreq ifr = {0};
+
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+    return ifr;
+}
+
+int net_up(const char *ifname)
+{
+    struct ifreq ifr = request_for(ifname);
+    int rc = control(SIOCGIFFLAGS, &ifr);
+
+    if (rc < 0)
+        return rc;
+    ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
+    return control(SIOCSIFFLAGS, &ifr);
+}
+
+int net_bridge(const char *name)
+{
+    char copy[IFNAMSIZ];
+    int rc;
+
+    snprintf(copy, sizeof(copy), "%s", name);
+    rc = control(SIOCBRADDBR, copy);
+    return rc < 0 && rc != -EEXIST ? rc : net_up(name);
+}
+
+int net_bridge_port(const char *bridge, const char *port)
+{
+    struct ifreq ifr = request_for(bridge);
+    int rc;
+
+    ifr.ifr_ifindex = (int)if_nametoindex(port);
+    if (ifr.ifr_ifindex == 0)
+        return -ENODEV;
+    rc = control(SIOCBRADDIF, &ifr);
+    return rc < 0 && rc != -EBUSY ? rc : net_up(port);
+}
+
+int net_mtu(const char *ifname, unsigned mtu)
+{
+    struct ifreq ifr = request_for(ifname);
+
+    ifr.ifr_mtu = (int)mtu;
+    return control(SIOCSIFMTU, &ifr);
+}
+
+static void put_addr(struct sockaddr *sa, uint32_t addr)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(addr)};
+
+    memcpy(sa, &in, sizeof(in));
+}
+
+int net_address(const char *ifname, uint32_t addr, unsigned prefix)
+{
+    struct ifreq ifr = request_for(ifname);
+    int rc;
+
+    put_addr(&ifr.ifr_addr, addr);
+    rc = control(SIOCSIFADDR, &ifr);
+    if (rc < 0)
+        return rc;
+    put_addr(&ifr.ifr_netmask, prefix ? UINT32_MAX << (32 - prefix) : 0);
+    rc = control(SIOCSIFNETMASK, &ifr);
+    return rc < 0 ? rc : net_up(ifname);
+}
+
+int net_gateway(uint32_t addr)
+{
+    struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+    int rc;
+
+    put_addr(&route.rt_dst, 0);
+    put_addr(&route.rt_genmask, 0);
+    put_addr(&route.rt_gateway, addr);
+    rc = control(SIOCADDRT, &route);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+const char *net_names(char *buf, size_t size)
+{
+    struct if_nameindex *list = if_nameindex();
+    size_t at = 0;
+
+    buf[0] = '\0';
+    for (struct if_nameindex *i = list; i && i->if_index; i++) {
+        int n = snprintf(buf + at, size - at, "%s%s", at ? " " : "", i->if_name);
+
+        if (n < 0 || (size_t)n >= size - at)
+            break;
+        at += (size_t)n;
+    }
+    if (list)
+        if_freenameindex(list);
+    return buf;
+}
