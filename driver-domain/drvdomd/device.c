@@ -36,9 +36,7 @@ static void on_drop(void *arg)
 /* Callers up the stack still hold dev: it is freed from the loop, not from here. */
 static void act_release(struct device *dev)
 {
-    if (dev->sock.fd >= 0)
-        (void)spawn_tell(dev, WORKER_QUIT, NULL, 0); /* a courtesy: the next line is certain */
-    spawn_reap(dev);
+    spawn_reap(dev); /* drained already, or its guest is gone */
     if (dev->target)
         dev->class->close(dev->target);
     dev->target = NULL;

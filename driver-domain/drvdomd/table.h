@@ -41,7 +41,7 @@ struct device {
 struct drvdomd {
     struct loop loop;
     struct store *store;
-    struct loop_fd store_watch;
+    struct loop_fd store_watch, signals;
     struct loop_timer housekeeping;
     const char *bin_dir; /* where the worker programs are */
     uint64_t last_drain_ns;

@@ -1,0 +1,160 @@
+/* See keys.h. */
+#include "driver-domain/drvdomd/keys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "schema/device.h"
+#include "schema/driver-domain.h"
+#include "transport/base/log.h"
+
+enum { TXN_TRIES = 20 }; /* a guest that writes in a loop must not keep us here (XSA-206) */
+
+void keys_paths(struct device *dev)
+{
+    const char *kind = dev->class->kind;
+
+    (void)device_back_dir(dev->dir, sizeof(dev->dir), kind, dev->id.domid, dev->id.devid);
+    (void)device_front_dir(dev->front, sizeof(dev->front), dev->id.domid, kind, dev->id.devid);
+}
+
+int keys_check_frontend(struct device *dev)
+{
+    char front[DEVICE_BACK_SIZE_FRONTEND];
+    int rc = device_back_get_frontend(dev->d->store, 0, dev->dir, front, sizeof(front));
+
+    if (rc)
+        return why_set(&dev->why, rc, "key %s/%s cannot be read: %s", dev->dir,
+                       DEVICE_BACK_KEY_FRONTEND,
+                       rc == -EINVAL ? schema_last_error() : strerror(-rc));
+    if (strcmp(front, dev->front) != 0)
+        return why_set(&dev->why, -EINVAL, "frontend \"%s\" is not \"%s\", which the path says",
+                       front, dev->front);
+    return 0;
+}
+
+void keys_view(struct device *dev, struct xenbus_view *v)
+{
+    struct store *s = dev->d->store;
+    uint32_t state = 0;
+
+    memset(v, 0, sizeof(*v));
+    v->exists = store_exists(s, 0, dev->dir) == 1;
+    if (!v->exists)
+        return;
+    if (device_back_get_online(s, 0, dev->dir, &v->online))
+        v->online = true; /* malformed is no request to go away */
+    /* Unreadable, absent or malformed: the frontend is gone as far as we are concerned (S2, S6). */
+    if (device_front_get_state(s, 0, dev->front, &state) == 0)
+        v->front = state;
+}
+
+/* One try of keys_write_state. */
+static int write_state_once(struct device *dev, store_txn t, enum xenbus_state state, bool publish)
+{
+    struct store *s = dev->d->store;
+    int rc = store_exists(s, t, dev->dir);
+
+    if (rc <= 0)
+        return rc < 0 ? rc : -ENOENT;
+    if (publish) {
+        rc = dev->class->publish(dev->target, s, t, dev->dir);
+        if (!rc)
+            rc = device_back_set_hotplug_status(s, t, dev->dir,
+                                                DEVICE_BACK_HOTPLUG_STATUS_CONNECTED);
+        if (rc)
+            return rc;
+    }
+    return device_back_set_state(s, t, dev->dir, (uint32_t)state);
+}
+
+int keys_write_state(struct device *dev, enum xenbus_state state, bool publish)
+{
+    struct store *s = dev->d->store;
+    int rc = -EAGAIN;
+
+    for (int tries = 0; tries < TXN_TRIES && rc == -EAGAIN; tries++) {
+        store_txn t;
+
+        rc = store_txn_begin(s, &t);
+        if (rc)
+            return rc;
+        rc = write_state_once(dev, t, state, publish);
+        if (rc) {
+            (void)!store_txn_end(s, t, true);
+            return rc;
+        }
+        rc = store_txn_end(s, t, false);
+    }
+    return rc;
+}
+
+int keys_read_front(struct device *dev, uint8_t *payload)
+{
+    struct store *s = dev->d->store;
+    int rc, end;
+
+    for (int tries = 0; tries < TXN_TRIES; tries++) {
+        store_txn t;
+
+        dev->why.text[0] = '\0';
+        rc = store_txn_begin(s, &t);
+        if (rc)
+            return why_set(&dev->why, rc, "no xenstore transaction: %s", strerror(-rc));
+        rc = dev->class->read_front(dev->target, s, t, dev->front, payload, &dev->why);
+        /* Only a commit proves that all was read at one moment (S3). */
+        end = store_txn_end(s, t, false);
+        if (end != -EAGAIN)
+            return end ? why_set(&dev->why, end, "xenstore transaction: %s", strerror(-end)) : rc;
+    }
+    return why_set(&dev->why, -EBUSY, "the frontend keeps rewriting its keys");
+}
+
+void keys_write_failure(struct device *dev)
+{
+    struct store *s = dev->d->store;
+    int rc = store_exists(s, 0, dev->dir);
+
+    if (rc != 1)
+        return;
+    rc = device_back_set_hotplug_error(s, 0, dev->dir, dev->why.text);
+    if (!rc)
+        rc = device_back_set_error(s, 0, dev->dir, dev->why.text);
+    if (!rc)
+        rc = device_back_set_hotplug_status(s, 0, dev->dir, DEVICE_BACK_HOTPLUG_STATUS_ERROR);
+    if (!rc)
+        rc = device_back_rm_state(s, 0, dev->dir);
+    if (rc && rc != -ENOENT)
+        log_error("%s: cannot write why it failed: %s", dev->name, strerror(-rc));
+}
+
+void keys_write_error(struct device *dev, const char *text)
+{
+    int rc = store_exists(dev->d->store, 0, dev->dir);
+
+    if (rc == 1)
+        rc = device_back_set_error(dev->d->store, 0, dev->dir, text);
+    if (rc < 0 && rc != -ENOENT)
+        log_error("%s: cannot write its error: %s", dev->name, strerror(-rc));
+}
+
+void keys_remove(struct device *dev)
+{
+    int rc = store_rm(dev->d->store, 0, dev->dir);
+
+    if (rc && rc != -ENOENT)
+        log_error("%s: cannot remove %s: %s", dev->name, dev->dir, strerror(-rc));
+}
+
+int keys_write_daemon_state(struct store *s, enum keys_daemon_state state)
+{
+    char dir[STORE_PATH_MAX];
+    int rc;
+
+    (void)drvdom_dir(dir, sizeof(dir));
+    rc = drvdom_set_version(s, 0, dir, DRVDOM_VERSION);
+    if (rc)
+        return rc;
+    return drvdom_set_state(s, 0, dir,
+                            state == KEYS_READY ? DRVDOM_STATE_READY : DRVDOM_STATE_STARTING);
+}

@@ -1,0 +1,188 @@
+/*
+ * drvdomd: the supervisor of a driver domain.  The only process that speaks xenstore: it sees what
+ * libxl writes below our `backend` directory, opens disks and ports, starts one worker per device
+ * and walks each through the xenbus handshake.  It parses no ring and touches no guest memory.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "driver-domain/drvdomd/keys.h"
+#include "driver-domain/drvdomd/spawn.h"
+#include "driver-domain/drvdomd/watch.h"
+#include "transport/base/log.h"
+
+static const char usage[] =
+    "usage: drvdomd [--bin DIR] [--log error|warn|info|debug]\n"
+    "\n"
+    "Serves the block and network devices that the toolstack attaches to this domain\n"
+    "(disk=[...,backend=NAME] and vif=[...,backend=NAME] of xl.cfg).\n"
+    "\n"
+    "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
+    "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
+    "  --version    print the version and exit\n"
+    "  --help       print this and exit\n"
+    "\n"
+    "exit status: 0 stopped by SIGTERM, 1 xenstore lost or not there, 2 usage\n";
+
+static struct drvdomd daemon_state;
+static char bin_dir[256];
+
+static int own_directory(char *buf, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+    char *slash;
+
+    if (n <= 0)
+        return -errno;
+    buf[n] = '\0';
+    slash = strrchr(buf, '/');
+    if (slash)
+        *slash = '\0';
+    return 0;
+}
+
+/* 0 go on, 1 done, 2 usage error. */
+static int parse_options(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"bin", required_argument, NULL, 'b'},
+        {"log", required_argument, NULL, 'l'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        size_t i = 0;
+
+        switch (c) {
+        case 'b':
+            snprintf(bin_dir, sizeof(bin_dir), "%s", optarg);
+            break;
+        case 'l':
+            while (i < ARRAY_SIZE(levels) && strcmp(levels[i], optarg) != 0)
+                i++;
+            if (i == ARRAY_SIZE(levels)) {
+                fprintf(stderr, "drvdomd: --log %s: use error, warn, info or debug\n", optarg);
+                return 2;
+            }
+            log_set_level((enum log_level)i);
+            break;
+        case 'V':
+            puts("drvdomd " DRVDOM_VERSION);
+            return 1;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "drvdomd: unexpected argument \"%s\"\n%s", argv[optind], usage);
+        return 2;
+    }
+    return 0;
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+    struct drvdomd *d = arg;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(d->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        log_info("signal %u: stopping", info.ssi_signo);
+    loop_quit(&d->loop, 0);
+}
+
+static int watch_signals(struct drvdomd *d)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    d->signals = (struct loop_fd){
+        .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .fn = on_signal, .arg = d};
+    if (d->signals.fd < 0)
+        return -errno;
+    return loop_add(&d->loop, &d->signals, EPOLLIN);
+}
+
+/* The empty directory that becomes every worker's root. */
+static void make_empty_dir(void)
+{
+    if (mkdir("/run/drvdom", 0755) && errno != EEXIST)
+        log_warn("/run/drvdom: %s", strerror(errno));
+    if (mkdir(WORKER_EMPTY_DIR, 0555) && errno != EEXIST)
+        log_warn("%s: %s; workers will not start", WORKER_EMPTY_DIR, strerror(errno));
+}
+
+static int start(struct drvdomd *d)
+{
+    int rc = loop_init(&d->loop);
+
+    if (!rc)
+        rc = watch_signals(d);
+    if (rc) {
+        log_error("cannot start: %s", strerror(-rc));
+        return rc;
+    }
+    rc = store_open(&d->store);
+    if (rc) {
+        log_error("no xenstore: %s; drvdomd runs in a Xen domain, with /dev/xen/xenbus",
+                  strerror(-rc));
+        return rc;
+    }
+    rc = keys_write_daemon_state(d->store, KEYS_STARTING);
+    if (!rc)
+        rc = watch_start(d);
+    if (!rc)
+        rc = keys_write_daemon_state(d->store, KEYS_READY);
+    if (rc)
+        log_error("xenstore: %s; is driver_domain=1 in this domain's xl.cfg?", strerror(-rc));
+    return rc;
+}
+
+/* Ports and disks go with us; guests see state 4 and a backend that comes back with the next
+ * drvdomd. */
+static void stop(struct drvdomd *d)
+{
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (d->dev[i])
+            spawn_reap(d->dev[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct drvdomd *d = &daemon_state;
+    int rc;
+
+    log_set_prefix("drvdomd");
+    if (own_directory(bin_dir, sizeof(bin_dir)))
+        snprintf(bin_dir, sizeof(bin_dir), "/sbin");
+    rc = parse_options(argc, argv);
+    if (rc)
+        return rc == 1 ? 0 : rc;
+    d->bin_dir = bin_dir;
+    make_empty_dir();
+    if (start(d))
+        return 1;
+    log_info("drvdomd " DRVDOM_VERSION " ready");
+    rc = loop_run(&d->loop);
+    stop(d);
+    return rc < 0 ? 1 : rc;
+}

@@ -1,0 +1,207 @@
+/* See watch.h. */
+#include "driver-domain/drvdomd/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver-domain/drvdomd/device.h"
+#include "schema/device.h"
+#include "transport/base/log.h"
+
+/* xenstored deletes a client's events that stay unread for 20 s (XSA-326): after a pause of half of
+ * that, nothing that was queued can be trusted to be all. */
+#define STALL_NS UINT64_C(10000000000)
+
+/* Every so often all devices get a look, so that a lost event costs a delay and not a device. */
+#define HOUSEKEEPING_NS UINT64_C(30000000000)
+
+static const struct backend_class *const classes[] = {&blk_backend_class, &net_backend_class};
+
+static const char BACKEND_TOKEN[] = "backends";
+
+static const struct backend_class *class_of(const char *kind)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        if (strcmp(classes[i]->kind, kind) == 0)
+            return classes[i];
+    }
+    return NULL; /* qdisk, console...: somebody else's */
+}
+
+static void mark(struct drvdomd *d, const struct backend_class *class, unsigned domid,
+                 unsigned devid)
+{
+    struct device *dev = table_find(d, class, domid, devid);
+
+    if (!dev) {
+        char dir[STORE_PATH_MAX];
+
+        /* The event may be about its removal. */
+        (void)device_back_dir(dir, sizeof(dir), class->kind, domid, devid);
+        if (store_exists(d->store, 0, dir) != 1)
+            return;
+        dev = device_new(d, class, domid, devid);
+    }
+    if (dev)
+        dev->dirty = true;
+}
+
+static void look_at_dirty(struct drvdomd *d)
+{
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (d->dev[i] && d->dev[i]->dirty)
+            device_look(d->dev[i]);
+    }
+}
+
+static void on_event(struct drvdomd *d, const char *path, const char *token)
+{
+    char kind[SCHEMA_WORD_MAX];
+    const char *rest;
+    unsigned guest, devid, slot;
+
+    if (strcmp(token, BACKEND_TOKEN) == 0) {
+        if (device_back_dir_match(path, kind, &guest, &devid, &rest) == 0 && class_of(kind))
+            mark(d, class_of(kind), guest, devid);
+        return;
+    }
+    slot = (unsigned)strtoul(token, NULL, 10); /* our own token, not a peer's */
+    if (slot < TABLE_MAX && d->dev[slot])
+        d->dev[slot]->dirty = true;
+}
+
+static void on_store(void *arg, uint32_t events)
+{
+    struct drvdomd *d = arg;
+    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
+    uint64_t now = clock_ns();
+    bool stalled = now - d->last_drain_ns > STALL_NS;
+    int rc;
+
+    (void)events;
+    while ((rc = store_next_event(d->store, path, token)) > 0)
+        on_event(d, path, token);
+    if (rc < 0) {
+        /* The data path does not need the store: serve on, and let init restart us to reconnect. */
+        log_error("xenstore connection lost: %s", strerror(-rc));
+        loop_quit(&d->loop, 1);
+        return;
+    }
+    if (stalled)
+        watch_scan(d);
+    d->last_drain_ns = clock_ns();
+    look_at_dirty(d);
+}
+
+/* ---- scanning ---- */
+
+struct scan {
+    struct drvdomd *d;
+    const struct backend_class *class;
+    unsigned guest;
+};
+
+/* Names in our own tree were made by the toolstack; still, only plain numbers count. */
+static bool number(const char *name, unsigned *out)
+{
+    char *end;
+    unsigned long v = strtoul(name, &end, 10);
+
+    *out = (unsigned)v;
+    return name[0] >= '0' && name[0] <= '9' && *end == '\0' && v <= UINT32_MAX;
+}
+
+static int scan_device(void *arg, const char *name)
+{
+    struct scan *s = arg;
+    unsigned devid;
+
+    if (number(name, &devid))
+        mark(s->d, s->class, s->guest, devid);
+    return 0;
+}
+
+static int scan_guest(void *arg, const char *name)
+{
+    struct scan *s = arg;
+    char dir[STORE_PATH_MAX];
+
+    if (!number(name, &s->guest))
+        return 0;
+    (void)backend_guest_dir(dir, sizeof(dir), s->class->kind, s->guest);
+    (void)!store_each(s->d->store, 0, dir, scan_device, s); /* gone meanwhile: nothing to do */
+    return 0;
+}
+
+void watch_scan(struct drvdomd *d)
+{
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (d->dev[i])
+            d->dev[i]->dirty = true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        struct scan s = {.d = d, .class = classes[i]};
+        char dir[STORE_PATH_MAX];
+
+        (void)backend_kind_dir(dir, sizeof(dir), classes[i]->kind);
+        (void)!store_each(d->store, 0, dir, scan_guest, &s); /* -ENOENT: no device of this kind */
+    }
+    look_at_dirty(d);
+}
+
+static void on_housekeeping(void *arg)
+{
+    struct drvdomd *d = arg;
+
+    d->last_drain_ns = clock_ns();
+    watch_scan(d);
+    loop_timer_set(&d->loop, &d->housekeeping, HOUSEKEEPING_NS);
+}
+
+int watch_start(struct drvdomd *d)
+{
+    int rc;
+
+    d->store_watch = (struct loop_fd){.fd = store_fd(d->store), .fn = on_store, .arg = d};
+    d->housekeeping = (struct loop_timer){.fn = on_housekeeping, .arg = d};
+    rc = loop_add(&d->loop, &d->store_watch, EPOLLIN);
+    if (!rc)
+        rc = store_watch(d->store, BACKENDS_DIR, BACKEND_TOKEN);
+    if (rc)
+        return rc;
+    on_housekeeping(d);
+    return 0;
+}
+
+int watch_front(struct device *dev)
+{
+    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
+    int rc;
+
+    if (dev->front_watched)
+        return 0;
+    schema_join(path, sizeof(path), dev->front, DEVICE_FRONT_KEY_STATE);
+    snprintf(token, sizeof(token), "%u", dev->id.slot);
+    rc = store_watch(dev->d->store, path, token);
+    if (rc)
+        return why_set(&dev->why, rc, "cannot watch %s: %s%s", path, strerror(-rc),
+                       rc == -E2BIG || rc == -ENOSPC
+                           ? "; this domain's xenstore watch quota is used up: raise it in dom0"
+                           : "");
+    dev->front_watched = true;
+    return 0;
+}
+
+void watch_front_off(struct device *dev)
+{
+    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
+
+    if (!dev->front_watched)
+        return;
+    schema_join(path, sizeof(path), dev->front, DEVICE_FRONT_KEY_STATE);
+    snprintf(token, sizeof(token), "%u", dev->id.slot);
+    (void)!store_unwatch(dev->d->store, path, token); /* nothing depends on it any more */
+    dev->front_watched = false;
+}
