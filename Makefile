@@ -149,6 +149,30 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 unit: $(UNIT) $(SCHEMAC)
 	@set -e; for t in $(UNIT); do CK_VERBOSITY=normal SCHEMAC=$(SCHEMAC) $$t; done
 
+# --- lints ---------------------------------------------------------------------------------------
+C_FILES   := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+SH_FILES  := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!/bin/(bash|sh)' 2>/dev/null)
+.PHONY: print-layers lint lint-layers lint-headers lint-size lint-format lint-shell lint-xspath lint-tidy
+print-layers:
+	@$(foreach r,$(ROOMS),echo '$(r) $($(r).dir) $($(r).uses)';)
+lint: lint-layers lint-headers lint-size lint-format lint-shell lint-xspath
+lint-layers:
+	@tests/lint/layers.sh
+lint-headers: $(XS_H)
+	@tests/lint/headers.sh
+lint-size:
+	@tests/lint/size.sh
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+lint-shell:
+	@shellcheck -x $(SH_FILES)
+lint-xspath: $(SCHEMAC)
+	@SCHEMAC=$(SCHEMAC) tests/lint/xspath.sh
+TIDY := $(filter-out tests/%,$(filter %.c,$(C_FILES)))
+lint-tidy: $(XS_H)
+	@printf '%s\n' $(TIDY) | xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu11 -D_GNU_SOURCE \
+	    -DDRVDOM_VERSION=\"0\" -I. -I$(GEN) -I$(GEN)/include 2>/dev/null' tidy
+
 help:
 	@sed -n 's/^## //p' Makefile
 ## make            build everything into build/$(MODE)   (MODE=debug|release|asan|tsan, V=1)
