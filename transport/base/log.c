@@ -92,10 +92,12 @@ static void vwrite(enum log_level level, unsigned suppressed, const char *fmt, v
         n = sizeof(text) - 1;
     if (suppressed)
         snprintf(tail, sizeof(tail), " (%u like it not shown)", suppressed);
-    n = snprintf(line, 64, "%-5s %s", level_names[level], prefix);
-    log_escape(line + n, (unsigned)sizeof(line) - (unsigned)n - 48, text, (unsigned)strlen(text));
-    strcat(line, tail);
-    strcat(line, "\n");
+    snprintf(line, 64, "%-5s %s", level_names[level], prefix);
+    n = (int)strlen(line);
+    log_escape(line + n, (unsigned)(sizeof(line) - sizeof(tail)) - (unsigned)n - 1, text,
+               (unsigned)strlen(text));
+    n = (int)strlen(line);
+    snprintf(line + n, sizeof(line) - (size_t)n, "%s\n", tail);
     /* A full or closed stderr must not stop a backend. */
     while (write(STDERR_FILENO, line, strlen(line)) < 0 && errno == EINTR)
         ;
