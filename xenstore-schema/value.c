@@ -131,25 +131,37 @@ bool value_is_path(const char *str, size_t len, size_t max)
     return true;
 }
 
+/* The escaped form of one byte: 1 or 4 characters. */
+static size_t escape_one(char out[5], char c)
+{
+    if (is_print(c)) {
+        out[0] = c;
+        return 1;
+    }
+    return (size_t)snprintf(out, 5, "\\x%02x", (unsigned char)c);
+}
+
 size_t value_escape(char *buf, size_t size, const char *str, size_t len)
 {
-    size_t n = 0;
+    size_t n = 0, total = 0, room;
+    char one[5];
 
     assert(size >= 3);
+    for (size_t i = 0; i < len && total < size; i++)
+        total += escape_one(one, str[i]);
+    room = total < size ? size - 1 : size - 3;
     for (size_t i = 0; i < len; i++) {
-        char one[5] = {str[i]};
-        size_t w = 1;
+        size_t w = escape_one(one, str[i]);
 
-        if (!is_print(str[i]))
-            w = (size_t)snprintf(one, sizeof(one), "\\x%02x", (unsigned char)str[i]);
-        /* Keep room for the terminator, and for ".." unless this is the end of the value. */
-        if (n + w + 1 + (i + 1 < len ? 2 : 0) > size) {
-            memcpy(buf + n, "..", 2);
-            n += 2;
+        /* Never half of a \xHH. */
+        if (n + w > room)
             break;
-        }
         memcpy(buf + n, one, w);
         n += w;
+    }
+    if (total >= size) {
+        memcpy(buf + n, "..", 2);
+        n += 2;
     }
     buf[n] = '\0';
     return n;

@@ -110,7 +110,7 @@ static void inherited(const struct dir *d, FILE *out, const char *start, const c
 {
     for (size_t i = 0; i < d->nlikes; i++)
         fprintf(out, "%sAlso the keys of %s%s%s.%s", start, d->likes[i].name,
-                d->likes[i].owner >= 0 ? " that are written by: " : "",
+                d->likes[i].owner >= 0 ? ", those written by " : "",
                 d->likes[i].owner >= 0 ? owner_name((enum schema_owner)d->likes[i].owner) : "",
                 end);
 }

@@ -1,0 +1,3 @@
+# expect 3: a C comment mark: the text stands in C comments
+schema bad
+summary a */ #include

@@ -1,0 +1,2 @@
+# expect 2: dir before the schema line
+dir d

@@ -1,0 +1,4 @@
+# expect 4: the file includes itself
+schema bad
+summary Bad
+include bad-include-self.xs

@@ -1,0 +1,2 @@
+# expect no schema line
+summary Nothing

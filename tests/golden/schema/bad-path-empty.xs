@@ -1,0 +1,6 @@
+# expect 4: d: empty component in the path
+schema bad
+summary Bad
+dir d
+    path ~/a//b
+    summary Dir

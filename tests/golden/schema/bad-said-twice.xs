@@ -1,0 +1,6 @@
+# expect 6: path: said twice
+schema bad
+summary Bad
+dir d
+    path ~/d
+    path ~/e
