@@ -123,6 +123,9 @@ int modules_open(struct modules *m, const char *dir)
                   dir);
         return -ENOENT;
     }
+    m->dir = strdup(real);
+    if (!m->dir)
+        return -ENOMEM;
     strcpy(index_dir, real);
     if (!has_index(real)) {
         rc = make_index(m, real, index_dir);
@@ -183,6 +186,7 @@ void modules_fini(struct modules *m)
     if (m->temp_dir)
         remove_temp(m->temp_dir);
     free(m->temp_dir);
+    free(m->dir);
     *m = (struct modules){0};
 }
 
@@ -323,7 +327,7 @@ int modules_add(struct modules *m, const char *name, const char *args, unsigned 
 
     if (rc < 0 || !list) {
         log_error("module %s (%s) is not among this kernel's modules in %s", name, what_for,
-                  kmod_get_dirname(m->kmod));
+                  m->dir);
         return -ENOENT;
     }
     rc = add_list(m, list, flags, 0);

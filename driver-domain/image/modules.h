@@ -27,6 +27,7 @@ struct module {
 
 struct modules {
     struct kmod_ctx *kmod;
+    char *dir;           /* as given to modules_open, for messages */
     char *temp_dir;      /* indexes made for a kernel that came without them, or NULL */
     struct module *list; /* in load order */
     size_t count, cap;
