@@ -1,0 +1,165 @@
+/*
+ * The block worker's main thread: it owns the queues, prepares and takes them apart as drvdomd
+ * says, and never touches a request.  The queues' threads do nothing else.
+ *
+ * #syscalls io_uring_enter io_uring_register clone clone3 set_robust_list rseq
+ */
+#include "backends/blk/blkback.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "backends/blk/queue.h"
+#include "transport/base/log.h"
+
+struct blkback {
+    struct blk_setup setup;
+    int disk_fd;
+    int done_fd; /* a queue has stopped */
+    struct loop_fd done_watch;
+    bool disconnecting;
+    uint32_t nr_connected; /* queues in use */
+    struct blk_queue queue[BLK_QUEUES_MAX];
+};
+
+static void release_all(struct worker *w)
+{
+    struct blkback *b = w->dev;
+
+    for (uint32_t i = 0; i < b->nr_connected; i++)
+        queue_release(&b->queue[i], &w->grant);
+    b->nr_connected = 0;
+}
+
+static bool any_running(const struct blkback *b)
+{
+    for (uint32_t i = 0; i < b->nr_connected; i++) {
+        if (queue_is_running(&b->queue[i]))
+            return true;
+    }
+    return false;
+}
+
+static void stop_all(struct blkback *b)
+{
+    for (uint32_t i = 0; i < b->nr_connected; i++) {
+        if (queue_is_running(&b->queue[i]))
+            queue_stop(&b->queue[i]);
+    }
+}
+
+static void finish_disconnect(struct worker *w)
+{
+    struct blkback *b = w->dev;
+
+    if (!b->disconnecting || any_running(b))
+        return;
+    b->disconnecting = false;
+    release_all(w);
+    worker_disconnected(w);
+}
+
+/* A queue has stopped: because it was told to, or by a fault, and then the others stop too. */
+static void on_done(void *arg, uint32_t events)
+{
+    struct worker *w = arg;
+    struct blkback *b = w->dev;
+    uint64_t n;
+
+    (void)events;
+    if (read(b->done_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+        log_error("eventfd: %s", strerror(errno));
+    for (uint32_t i = 0; i < b->nr_connected; i++) {
+        const struct blk_queue *q = &b->queue[i];
+
+        if (!queue_is_running(q) && q->ring_dead) {
+            worker_fault(w, q->fault_err, "queue %u: %s", i, q->fault.text);
+            stop_all(b);
+        }
+    }
+    finish_disconnect(w);
+}
+
+static int blk_setup(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
+                     struct why *why)
+{
+    struct blkback *b = calloc(1, sizeof(*b));
+    int rc = 0;
+
+    if (!b || len != sizeof(b->setup) || nfds != 1) {
+        for (int i = 0; i < nfds; i++)
+            close(fds[i]);
+        free(b);
+        return why_set(why, -EPROTO, "SETUP of drvdomd and worker do not match");
+    }
+    memcpy(&b->setup, payload, sizeof(b->setup));
+    if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
+        return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
+    w->dev = b;
+    b->disk_fd = fds[0];
+    b->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (b->done_fd < 0)
+        return why_set(why, -errno, "eventfd: %s", strerror(errno));
+    b->done_watch = (struct loop_fd){.fd = b->done_fd, .fn = on_done, .arg = w};
+    rc = loop_add(&w->loop, &b->done_watch, EPOLLIN);
+    if (rc)
+        return why_set(why, rc, "epoll: %s", strerror(-rc));
+    /* On failure the process ends, and with it whatever was opened. */
+    for (uint32_t i = 0; i < b->setup.queues && !rc; i++)
+        rc = queue_open(&b->queue[i], &w->id, &b->setup, w->stats, b->disk_fd, b->done_fd, why);
+    return rc;
+}
+
+static int blk_connect(struct worker *w, const void *payload, size_t len, struct why *why)
+{
+    struct blkback *b = w->dev;
+    struct blk_connect c;
+    int rc = 0;
+
+    if (len != sizeof(c))
+        return why_set(why, -EPROTO, "CONNECT of drvdomd and worker do not match");
+    memcpy(&c, payload, sizeof(c));
+    if (c.queues < 1 || c.queues > b->setup.queues || c.ring_pages < 1 ||
+        c.ring_pages > BLK_RING_PAGES_MAX)
+        return why_set(why, -EPROTO, "CONNECT with %u queues of %u pages", c.queues, c.ring_pages);
+    for (uint32_t i = 0; i < c.queues && !rc; i++) {
+        rc = queue_prepare(&b->queue[i], &w->grant, &c, i, why);
+        if (!rc)
+            b->nr_connected++;
+    }
+    for (uint32_t i = 0; i < c.queues && !rc; i++)
+        rc = queue_start(&b->queue[i], why);
+    if (rc && any_running(b)) {
+        /* Cannot be undone here and now; the thread limit is fixed, so this is a broken system. */
+        log_error("%s", why->text);
+        exit(1);
+    }
+    if (rc)
+        release_all(w);
+    return rc;
+}
+
+static void blk_disconnect(struct worker *w)
+{
+    struct blkback *b = w->dev;
+
+    b->disconnecting = true;
+    stop_all(b);
+    finish_disconnect(w);
+}
+
+/* clone and what follows it: a queue's thread is made at its first connect. */
+static const char *const syscalls[] = {
+    "io_uring_enter", "io_uring_register", "clone", "clone3", "set_robust_list", "rseq", NULL,
+};
+
+const struct worker_ops blkback_ops = {
+    .name = "blkback",
+    .sandbox = {.syscalls = syscalls},
+    .setup = blk_setup,
+    .connect = blk_connect,
+    .disconnect = blk_disconnect,
+};

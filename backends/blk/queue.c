@@ -1,0 +1,318 @@
+/*
+ * See queue.h.  The thread's loop is: wait, hear what happened, sweep, rest.
+ *
+ * Resting is where wake-ups are won or lost: the ring's event index is set and the ring looked at
+ * again (ring_back_rest), and only then is the event channel unmasked, as part of the very system
+ * call that goes to sleep.  An event that brought no request delays the next unmask, twice as long
+ * each time up to one second, because a guest may kick us as often as it likes (R8, XSA-332).
+ */
+#include "backends/blk/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "transport/base/log.h"
+
+enum {
+    STACK_BYTES = 256 * 1024,
+    USELESS_FREE = 1,           /* events without work that are nobody's fault: no delay yet */
+    USELESS_DELAY_NS = 1 << 20, /* first delay, about 1 ms */
+    USELESS_SHIFT_MAX = 10,     /* 2^30 ns: about 1 s */
+};
+
+/* An event lost somewhere below us must not hang a guest for ever (R9). */
+static const uint64_t HOUSEKEEPING_NS = 2000000000u;
+
+/* ---- resting ---- */
+
+static void unmask(struct blk_queue *q)
+{
+    wait_unmask(&q->wait, q->port);
+    q->masked = false;
+    q->useful = false;
+    q->unmask_at_ns = 0;
+}
+
+/* The ring is empty and an event waits to be allowed again: now, or after a penalty. */
+static void consider_unmask(struct blk_queue *q)
+{
+    unsigned shift;
+
+    if (q->useful) {
+        q->useless = 0;
+        unmask(q);
+    } else if (q->unmask_at_ns) {
+        if (q->now_ns >= q->unmask_at_ns)
+            unmask(q);
+    } else if (q->useless < USELESS_FREE) {
+        q->useless++;
+        unmask(q);
+    } else {
+        shift = q->useless - USELESS_FREE;
+        if (shift < USELESS_SHIFT_MAX)
+            q->useless++;
+        q->unmask_at_ns = q->now_ns + ((uint64_t)USELESS_DELAY_NS << shift);
+    }
+}
+
+/* True when there is no reason to go on: the thread may sleep. */
+static bool rest(struct blk_queue *q)
+{
+    int rc;
+
+    if (q->stopping || q->ring_dead || io_is_full(q))
+        return true; /* a completion or a command will wake us */
+    rc = ring_back_rest(&q->ring);
+    if (rc < 0)
+        queue_fault(q, rc, "the frontend's request index is impossible");
+    if (rc == 0 && q->masked)
+        consider_unmask(q);
+    return rc <= 0;
+}
+
+static uint64_t sleep_ns(const struct blk_queue *q)
+{
+    if (!q->unmask_at_ns)
+        return HOUSEKEEPING_NS;
+    return q->unmask_at_ns > q->now_ns ? q->unmask_at_ns - q->now_ns : 0;
+}
+
+/* ---- the thread ---- */
+
+static void hear(struct blk_queue *q)
+{
+    struct wait_event e;
+
+    while (wait_next(&q->wait, &e)) {
+        switch (e.kind) {
+        case WAIT_PORT:
+            /* A port number from before a reconnect means nothing any more. */
+            if (e.index == q->port && e.index != 0) {
+                q->masked = true;
+                q->stats->events++;
+            }
+            break;
+        case WAIT_DISK:
+            io_disk_done(q, e.index, e.res);
+            break;
+        case WAIT_COMMAND: /* `want` is looked at in every round */
+        case WAIT_IGNORE:
+            break;
+        }
+    }
+}
+
+static bool is_drained(const struct blk_queue *q)
+{
+    return q->in_flight == 0 && (q->stopping || q->ring_dead);
+}
+
+static void serve(struct blk_queue *q)
+{
+    bool sleepy = false;
+    int rc;
+
+    disk_use_buffer(&q->disk, q->buf, q->buf_len);
+    for (;;) {
+        rc = wait_for(&q->wait, sleepy, sleep_ns(q));
+        if (rc) {
+            /* Without the ring nothing in flight can ever be known to have finished. */
+            log_error("io_uring: %s", strerror(-rc));
+            abort();
+        }
+        q->now_ns = clock_ns();
+        if (atomic_load_explicit(&q->want, memory_order_acquire) != QUEUE_RUN)
+            q->stopping = true;
+        hear(q);
+        sleepy = !io_sweep(q);
+        if (is_drained(q))
+            break;
+        sleepy = sleepy && rest(q);
+    }
+    disk_drop_buffer(&q->disk);
+}
+
+static void tell_done(const struct blk_queue *q)
+{
+    uint64_t one = 1;
+
+    if (write(q->done_fd, &one, sizeof(one)) < 0)
+        log_error("eventfd: %s", strerror(errno));
+}
+
+static void *thread_main(void *arg)
+{
+    struct blk_queue *q = arg;
+    struct wait_event e;
+    int rc = wait_enable(&q->wait);
+
+    if (rc) {
+        log_error("cannot enable the io_uring: %s", strerror(-rc));
+        abort();
+    }
+    for (;;) {
+        if (atomic_load_explicit(&q->is, memory_order_acquire) == QUEUE_RUNNING) {
+            serve(q);
+            atomic_store_explicit(&q->is, q->ring_dead ? QUEUE_FAULTED : QUEUE_PARKED,
+                                  memory_order_release);
+            tell_done(q);
+        }
+        rc = wait_for(&q->wait, true, UINT64_MAX);
+        assert(rc == 0);
+        while (wait_next(&q->wait, &e))
+            ;
+    }
+    return NULL;
+}
+
+void queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (q->ring_dead)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(q->fault.text, sizeof(q->fault.text), fmt, ap);
+    va_end(ap);
+    q->fault_err = err;
+    q->ring_dead = true;
+}
+
+/* ---- the main thread's side ---- */
+
+int queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
+               struct dev_stats *stats, int disk_fd, int done_fd, struct why *why)
+{
+    int rc;
+
+    q->id = *id;
+    q->setup = setup;
+    q->stats = stats;
+    q->done_fd = done_fd;
+    rc = evtchn_open(&q->ev);
+    if (rc)
+        return why_set(why, rc, "/dev/xen/evtchn: %s; is the xen-evtchn module loaded?",
+                       strerror(-rc));
+    rc = evtchn_restrict(&q->ev, id->domid);
+    if (rc) {
+        evtchn_close(&q->ev);
+        return why_set(why, rc, "event channels cannot be restricted to domain %u: %s", id->domid,
+                       strerror(-rc));
+    }
+    rc = grant_open(&q->grant);
+    if (rc) {
+        evtchn_close(&q->ev);
+        return why_set(why, rc, "/dev/xen/gntdev: %s", strerror(-rc));
+    }
+    rc = wait_open(&q->wait, &q->ev, disk_fd, BLK_RING_SLOTS_MAX);
+    if (rc) {
+        grant_close(&q->grant);
+        evtchn_close(&q->ev);
+        return why_set(why, rc, "io_uring: %s; a kernel of 5.10 or later with io_uring is needed",
+                       strerror(-rc));
+    }
+    return 0;
+}
+
+static int map_ring(struct blk_queue *q, struct grant *g, const struct blk_connect *c,
+                    unsigned index, struct why *why)
+{
+    uint32_t slot = blkif_slot_size(q->rules.abi);
+    int rc;
+
+    q->ring_pages = c->ring_pages;
+    q->ring_mem = grant_map(g, q->id.domid, c->queue[index].ring_ref, c->ring_pages);
+    if (!q->ring_mem)
+        return why_set(why, -errno, "the ring of queue %u (grant %u) cannot be mapped: %s", index,
+                       c->queue[index].ring_ref[0], strerror(errno));
+    rc = ring_back_attach(&q->ring, q->ring_mem, (size_t)c->ring_pages * GRANT_PAGE, slot);
+    if (rc)
+        return why_set(why, rc, "the ring of queue %u has impossible indexes", index);
+    return 0;
+}
+
+int queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c, unsigned index,
+                  struct why *why)
+{
+    int rc;
+
+    q->rules = (struct req_rules){
+        .abi = (enum blkif_abi)c->abi,
+        .sectors = c->sectors,
+        .readonly = q->setup->readonly,
+        .indirect_segs = BLK_INDIRECT_SEGS,
+        .flush = true,
+    };
+    q->ring_dead = q->stopping = q->useful = false;
+    q->useless = 0;
+    q->unmask_at_ns = 0;
+    /* Xen marks a port pending when it is bound, and a parked thread drops what it hears: so the
+     * port may stand masked already, and the first rest unmasks it. */
+    q->masked = true;
+    disk_init(&q->disk, &q->wait, q->setup->dsync, q->setup->volatile_cache);
+    rc = map_ring(q, g, c, index, why);
+    if (!rc && io_prepare(q, q->ring.slots))
+        rc = why_set(why, -ENOMEM, "no memory for queue %u", index);
+    if (!rc) {
+        rc = evtchn_bind(&q->ev, q->id.domid, c->queue[index].port);
+        if (rc < 0)
+            why_set(why, rc, "event channel %u of domain %u cannot be bound: %s",
+                    c->queue[index].port, q->id.domid, strerror(-rc));
+        else
+            q->port = (uint32_t)rc;
+    }
+    if (rc < 0)
+        queue_release(q, g);
+    return rc < 0 ? rc : 0;
+}
+
+int queue_start(struct blk_queue *q, struct why *why)
+{
+    pthread_attr_t attr;
+    int rc = 0;
+
+    atomic_store_explicit(&q->want, QUEUE_RUN, memory_order_relaxed);
+    atomic_store_explicit(&q->is, QUEUE_RUNNING, memory_order_release);
+    if (q->has_thread) {
+        wait_kick(&q->wait);
+        return 0;
+    }
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    rc = pthread_create(&q->thread, &attr, thread_main, q);
+    pthread_attr_destroy(&attr);
+    if (rc) {
+        atomic_store_explicit(&q->is, QUEUE_PARKED, memory_order_relaxed);
+        return why_set(why, -rc, "no thread: %s", strerror(rc));
+    }
+    q->has_thread = true;
+    return 0;
+}
+
+void queue_stop(struct blk_queue *q)
+{
+    atomic_store_explicit(&q->want, QUEUE_STOP, memory_order_release);
+    wait_kick(&q->wait);
+}
+
+bool queue_is_running(const struct blk_queue *q)
+{
+    return atomic_load_explicit(&q->is, memory_order_acquire) == QUEUE_RUNNING;
+}
+
+void queue_release(struct blk_queue *q, struct grant *g)
+{
+    assert(!queue_is_running(q));
+    if (q->port && evtchn_unbind(&q->ev, q->port))
+        log_warn("unbinding port %u: %s", q->port, strerror(errno));
+    q->port = 0;
+    if (q->ring_mem && grant_unmap(g, q->ring_mem, q->ring_pages))
+        log_warn("unmapping the ring: %s", strerror(errno));
+    q->ring_mem = NULL;
+    io_release(q);
+}

@@ -1,0 +1,198 @@
+/* See target.h. */
+#include "backends/blk/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "backends/blk/blkif_abi.h"
+
+/* Puts what the administrator wrote first, then what is wrong, then the remedy. */
+static int why_open(struct why *why, int err, const char *path, bool readonly)
+{
+    const char *says;
+
+    switch (-err) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        says = "does not exist in this driver domain; give a path that exists there (target=...)";
+        break;
+    case EBUSY:
+    case EWOULDBLOCK:
+        says = "is in use: mounted here, or given to another guest for writing";
+        break;
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        says = readonly ? "must not be read by drvdomd"
+                        : "is read-only; give it to the guest as such (access=ro)";
+        break;
+    case ENOMEDIUM:
+        says = "has no medium";
+        break;
+    default:
+        return why_set(why, err, "disk \"%s\" cannot be opened: %s", path, strerror(-err));
+    }
+    return why_set(why, err, "disk \"%s\" %s", path, says);
+}
+
+/* Kind of file by path, before open(2): opening a FIFO or a tape may block or rewind. */
+static int check_kind(struct target *t, const char *path, struct why *why)
+{
+    struct stat st;
+
+    if (path[0] == '\0')
+        return why_set(why, -ENOMEDIUM, "no disk is named (target=...)");
+    if (path[0] != '/')
+        return why_set(why, -EINVAL,
+                       "disk \"%s\" is not an absolute path in this driver domain (target=/...)",
+                       path);
+    if (stat(path, &st))
+        return why_open(why, -errno, path, t->readonly);
+    if (S_ISDIR(st.st_mode))
+        return why_set(why, -EISDIR, "disk \"%s\" is a directory; give a block device or a file",
+                       path);
+    if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+        return why_set(why, -ENOTBLK, "disk \"%s\" is neither a block device nor a file", path);
+    t->blockdev = S_ISBLK(st.st_mode);
+    return 0;
+}
+
+static int open_and_lock(struct target *t, const char *path)
+{
+    int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (t->readonly ? O_RDONLY : O_RDWR);
+
+    /* For a block device O_EXCL without O_CREAT means: fail when a file system or another exclusive
+     * opener has it.  The lock tells readers and writers of one target apart. */
+    if (t->blockdev && !t->readonly)
+        flags |= O_EXCL;
+    t->fd = open(path, flags);
+    if (t->fd < 0)
+        return -errno;
+    if (flock(t->fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
+        return -errno;
+    return 0;
+}
+
+static int read_size(struct target *t, const char *path, struct why *why)
+{
+    uint64_t bytes = 0;
+    struct stat st;
+    int ro = 0;
+
+    if (t->blockdev) {
+        if (ioctl(t->fd, BLKGETSIZE64, &bytes))
+            return why_open(why, -errno, path, t->readonly);
+        if (!t->readonly && ioctl(t->fd, BLKROGET, &ro) == 0 && ro)
+            return why_open(why, -EROFS, path, false);
+    } else {
+        if (fstat(t->fd, &st))
+            return why_open(why, -errno, path, t->readonly);
+        bytes = (uint64_t)st.st_size;
+    }
+    t->sectors = bytes / BLKIF_SECTOR;
+    if (t->sectors == 0)
+        return why_set(why, -ENOSPC, "disk \"%s\" has a size of %llu bytes; nothing to serve", path,
+                       (unsigned long long)bytes);
+    return 0;
+}
+
+/* Does a 512-byte read through O_DIRECT work here?  Asking with one real read covers every reason
+ * why not: the file system, the sector size, the kernel's age. */
+static bool probe_direct(int fd)
+{
+    void *page = NULL;
+    bool ok;
+
+    if (posix_memalign(&page, BLKIF_PAGE, BLKIF_PAGE))
+        return false;
+    ok = pread(fd, (char *)page + BLKIF_SECTOR, BLKIF_SECTOR, 0) == BLKIF_SECTOR;
+    free(page);
+    return ok;
+}
+
+static void choose_direct(struct target *t)
+{
+    int flags = fcntl(t->fd, F_GETFL);
+
+    flags &= ~O_NONBLOCK;
+    if (fcntl(t->fd, F_SETFL, flags | O_DIRECT) == 0 && probe_direct(t->fd))
+        t->direct = true;
+    else
+        (void)fcntl(t->fd, F_SETFL, flags & ~O_DIRECT);
+}
+
+/* "write back" or "write through" of the disk below; a partition's queue is its parent's. */
+static bool has_write_cache(const struct target *t)
+{
+    static const char *const at[] = {"queue", "../queue"};
+    char path[96], word[16] = "";
+    struct stat st;
+
+    if (fstat(t->fd, &st))
+        return true;
+    for (unsigned i = 0; i < ARRAY_SIZE(at) && !word[0]; i++) {
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/write_cache", major(st.st_rdev),
+                 minor(st.st_rdev), at[i]);
+        f = fopen(path, "re");
+        if (!f)
+            continue;
+        if (!fgets(word, sizeof(word), f))
+            word[0] = '\0';
+        fclose(f);
+    }
+    /* Not known counts as a cache: a flush too many is slow, one too few loses data. */
+    return strncmp(word, "write through", 13) != 0;
+}
+
+static void choose_durability(struct target *t)
+{
+    unsigned physical = BLKIF_SECTOR;
+
+    choose_direct(t);
+    t->dsync = !t->readonly && (!t->blockdev || !t->direct);
+    /* With RWF_DSYNC there is never anything left to flush. */
+    t->volatile_cache = !t->readonly && !t->dsync && has_write_cache(t);
+    if (t->blockdev && ioctl(t->fd, BLKPBSZGET, &physical))
+        physical = BLKIF_SECTOR;
+    t->physical_bytes = physical;
+}
+
+int target_open(struct target *t, const char *params, bool readonly, struct why *why)
+{
+    int rc;
+
+    *t = (struct target){.fd = -1, .readonly = readonly};
+    rc = check_kind(t, params, why);
+    if (rc)
+        return rc;
+    rc = open_and_lock(t, params);
+    if (rc)
+        why_open(why, rc, params, readonly);
+    else
+        rc = read_size(t, params, why);
+    if (rc) {
+        target_close(t);
+        return rc;
+    }
+    choose_durability(t);
+    return 0;
+}
+
+void target_close(struct target *t)
+{
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}

@@ -1,0 +1,36 @@
+/*
+ * What a virtual disk is served from: a block device or a raw file in this driver domain.  Opened
+ * and checked by drvdomd before the backend says InitWait, because after that nobody in dom0 hears
+ * of a failure.  The format is never guessed: a target is raw (XSA-258).
+ *
+ * An answered write must survive this driver domain (docs/recovery), so:
+ *   block device   O_DIRECT: the data is in the device, or its cache, which outlives us
+ *   file           O_DIRECT and RWF_DSYNC: allocation and size live in our page cache otherwise
+ *   no O_DIRECT    (tmpfs, 4096-byte sectors) through the page cache, each write RWF_DSYNC
+ */
+#ifndef DRVDOM_BLK_TARGET_H
+#define DRVDOM_BLK_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "transport/xen/backend.h"
+
+struct target {
+    int fd;
+    uint64_t sectors; /* whole ones of 512 bytes */
+    uint32_t physical_bytes;
+    bool blockdev;
+    bool readonly;
+    bool direct;         /* O_DIRECT is set */
+    bool dsync;          /* writes need RWF_DSYNC */
+    bool volatile_cache; /* a flush does something */
+};
+
+/* Opens `params` as xenstore has it.  A writer excludes every other holder (O_EXCL on a block
+ * device, flock on both), readers share.  0, or -errno with *why in words for the administrator.
+ * Blocks as open(2) does. */
+int target_open(struct target *t, const char *params, bool readonly, struct why *why) must_check;
+void target_close(struct target *t);
+
+#endif
