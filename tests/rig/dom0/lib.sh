@@ -309,3 +309,21 @@ evtchns_of() {
 no_evtchn_to() {        # DOMID PEER
     ! debug_key e | grep -q "s=3 .* d=$2 " || fail "domain $1 still has a channel to dead domain $2"
 }
+
+# --- passthrough (machine: passthrough) -----------------------------------------------------------
+
+NVME=00:04.0
+NIC=00:05.0
+# What the NIC's outside offers: addresses for guests, a gateway that answers ping, a TCP echo.
+OUTSIDE_ADDR=10.0.2
+OUTSIDE_GATEWAY=10.0.2.2
+OUTSIDE_ECHO="10.0.2.100 7"
+
+# pci_give BDF...: takes devices away from dom0, so that a config's pci=[...] may name them
+pci_give() {
+    local bdf out
+    for bdf in "$@"; do
+        out=$(xl pci-assignable-add "$bdf" 2>&1) || fail "xl pci-assignable-add $bdf: $out"
+    done
+    say "given to driver domains: $(xl pci-assignable-list | tr '\n' ' ')"
+}

@@ -16,10 +16,11 @@ qemu_args() {
     local xen="console=com1 com1=115200,8n1 dom0_mem=$((mem / 2))M,max:$((mem / 2))M"
     xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning noreboot"
     local type=pc
+    xen+="${RIG_XEN:+ $RIG_XEN}"
 
     case $machine in
     icount) smp=1 accel=tcg,thread=single ;;
-    passthrough) type=q35,kernel-irqchip=split xen+=" iommu=verbose" ;;
+    passthrough) type=q35,kernel-irqchip=split ;;
     esac
     if [ "$machine" != icount ] && [ "$(accelerator)" = kvm ]; then
         accel=kvm cpu=host
