@@ -1,0 +1,240 @@
+/*
+ * The vif's handshake, in drvdomd: toolstack keys -> port; features -> store; frontend keys ->
+ * struct net_connect.  See transport/xen/backend.h and docs/request-life.md.
+ */
+#include "backends/net/conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/net/port.h"
+#include "schema/vif.h"
+#include "transport/base/log.h"
+#include "transport/xen/backend.h"
+
+struct net_target {
+    struct net_setup setup;
+    struct port port;
+};
+
+/* ---- the toolstack's keys ---- */
+
+static int bad_own_key(struct why *why, int rc, const char *key)
+{
+    if (rc == -EINVAL)
+        return why_set(why, rc, "%s", schema_last_error());
+    return why_set(why, rc, "the toolstack's key \"%s\": %s", key, strerror(-rc));
+}
+
+static int read_own(struct store *s, const char *dir, const struct dev_id *id,
+                    struct net_setup *setup, struct port_wish *wish, struct why *why)
+{
+    int rc = vif_back_get_mac(s, 0, dir, setup->mac);
+
+    if (rc)
+        return bad_own_key(why, rc, VIF_BACK_KEY_MAC);
+    rc = vif_back_get_mtu(s, 0, dir, &setup->mtu);
+    if (rc)
+        return bad_own_key(why, rc, VIF_BACK_KEY_MTU);
+    rc = vif_back_get_bridge(s, 0, dir, wish->bridge, sizeof(wish->bridge));
+    if (rc && rc != -ENOENT)
+        return bad_own_key(why, rc, VIF_BACK_KEY_BRIDGE);
+    rc = vif_back_get_vifname(s, 0, dir, wish->name, sizeof(wish->name));
+    if (rc == -ENOENT) {
+        /* The name that administrators and libxl's own scripts know. */
+        snprintf(wish->name, sizeof(wish->name), "vif%u.%u", id->domid, id->devid);
+        rc = 0;
+    }
+    return rc ? bad_own_key(why, rc, VIF_BACK_KEY_VIFNAME) : 0;
+}
+
+static int net_open(struct store *s, const char *dir, const struct dev_id *id, void **dev,
+                    struct why *why)
+{
+    struct net_target *t = calloc(1, sizeof(*t));
+    struct port_wish wish = {.queues = 1};
+    int rc;
+
+    if (!t)
+        return why_set(why, -ENOMEM, "no memory for the device");
+    rc = read_own(s, dir, id, &t->setup, &wish, why);
+    wish.mtu = t->setup.mtu;
+    t->setup.queues = wish.queues;
+    if (!rc)
+        rc = port_open(&t->port, &wish, why);
+    if (rc) {
+        free(t);
+        return rc;
+    }
+    *dev = t;
+    return 0;
+}
+
+static void net_close(void *dev)
+{
+    struct net_target *t = dev;
+
+    port_close(&t->port);
+    free(t);
+}
+
+/* ---- what we offer ---- */
+
+static int net_publish(void *dev, struct store *s, store_txn t, const char *dir)
+{
+    static const struct {
+        int (*set)(struct store *s, store_txn t, const char *dir, bool v);
+        bool v;
+    } features[] = {
+        {vif_back_set_feature_rx_copy, true},
+        {vif_back_set_feature_rx_flip, false},
+        {vif_back_set_feature_sg, true},
+        {vif_back_set_feature_gso_tcpv4, true},
+        {vif_back_set_feature_gso_tcpv6, true},
+        {vif_back_set_feature_ipv6_csum_offload, true},
+        {vif_back_set_feature_no_csum_offload, false},
+        {vif_back_set_feature_multicast_control, false},
+        {vif_back_set_feature_dynamic_multicast_control, false},
+        {vif_back_set_feature_split_event_channels, true},
+        {vif_back_set_feature_ctrl_ring, false},
+        {vif_back_set_feature_xdp_headroom, false},
+    };
+    const struct net_target *target = dev;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
+        int rc = features[i].set(s, t, dir, features[i].v);
+
+        if (rc)
+            return rc;
+    }
+    return vif_back_set_multi_queue_max_queues(s, t, dir, target->setup.queues);
+}
+
+static size_t net_setup_worker(void *dev, void *payload, int *fds, int *nfds)
+{
+    const struct net_target *t = dev;
+
+    memcpy(payload, &t->setup, sizeof(t->setup));
+    for (uint32_t i = 0; i < t->port.queues; i++)
+        fds[(*nfds)++] = t->port.fd[i];
+    return sizeof(t->setup);
+}
+
+/* ---- the frontend's keys ---- */
+
+static int bad_front_key(struct why *why, int rc, const char *key)
+{
+    if (rc == -EINVAL)
+        return why_set(why, rc, "frontend: %s", schema_last_error());
+    if (rc == -ENOENT)
+        return why_set(why, -EINVAL, "frontend: key \"%s\" is missing", key);
+    return why_set(why, rc, "frontend: key \"%s\": %s", key, strerror(-rc));
+}
+
+static int read_features(struct store *s, store_txn t, const char *dir, struct net_connect *c,
+                         struct why *why)
+{
+    bool rx_copy, no_csum4;
+    const struct {
+        int (*get)(struct store *s, store_txn t, const char *dir, bool *v);
+        bool *v;
+        const char *key;
+    } features[] = {
+        {vif_front_get_request_rx_copy, &rx_copy, VIF_FRONT_KEY_REQUEST_RX_COPY},
+        {vif_front_get_feature_rx_notify, &c->rx_notify, VIF_FRONT_KEY_FEATURE_RX_NOTIFY},
+        {vif_front_get_feature_sg, &c->sg, VIF_FRONT_KEY_FEATURE_SG},
+        {vif_front_get_feature_gso_tcpv4, &c->gso4, VIF_FRONT_KEY_FEATURE_GSO_TCPV4},
+        {vif_front_get_feature_gso_tcpv6, &c->gso6, VIF_FRONT_KEY_FEATURE_GSO_TCPV6},
+        {vif_front_get_feature_no_csum_offload, &no_csum4, VIF_FRONT_KEY_FEATURE_NO_CSUM_OFFLOAD},
+        {vif_front_get_feature_ipv6_csum_offload, &c->csum6,
+         VIF_FRONT_KEY_FEATURE_IPV6_CSUM_OFFLOAD},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
+        int rc = features[i].get(s, t, dir, features[i].v);
+
+        if (rc)
+            return bad_front_key(why, rc, features[i].key);
+    }
+    if (!rx_copy)
+        return why_set(why, -EINVAL, "frontend: \"%s\" is not 1; page flipping is not served",
+                       VIF_FRONT_KEY_REQUEST_RX_COPY);
+    c->csum4 = !no_csum4;
+    /* A large segment needs several slots and a blank checksum. */
+    c->gso4 = c->gso4 && c->sg && c->csum4;
+    c->gso6 = c->gso6 && c->sg && c->csum6;
+    return 0;
+}
+
+/* Two channels, or one for both directions. */
+static int read_channels(struct store *s, store_txn t, const char *dir, struct net_queue_keys *k,
+                         struct why *why)
+{
+    int rc = vif_front_get_event_channel_tx(s, t, dir, &k->tx_port);
+
+    if (rc == -ENOENT) {
+        rc = vif_front_get_event_channel(s, t, dir, &k->tx_port);
+        k->rx_port = k->tx_port;
+        return rc ? bad_front_key(why, rc, VIF_FRONT_KEY_EVENT_CHANNEL) : 0;
+    }
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_EVENT_CHANNEL_TX);
+    rc = vif_front_get_event_channel_rx(s, t, dir, &k->rx_port);
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_EVENT_CHANNEL_RX);
+    if (k->rx_port == k->tx_port)
+        return why_set(why, -EINVAL, "frontend: \"%s\" and \"%s\" are both %u",
+                       VIF_FRONT_KEY_EVENT_CHANNEL_TX, VIF_FRONT_KEY_EVENT_CHANNEL_RX, k->tx_port);
+    return 0;
+}
+
+static int read_queue(struct store *s, store_txn t, const char *dir, struct net_queue_keys *k,
+                      struct why *why)
+{
+    int rc = vif_front_get_tx_ring_ref(s, t, dir, &k->tx_ref);
+
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_TX_RING_REF);
+    rc = vif_front_get_rx_ring_ref(s, t, dir, &k->rx_ref);
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_RX_RING_REF);
+    return read_channels(s, t, dir, k, why);
+}
+
+static int net_read_front(void *dev, struct store *s, store_txn t, const char *front_dir,
+                          void *payload, struct why *why)
+{
+    const struct net_target *target = dev;
+    struct net_connect c;
+    int rc;
+
+    memset(&c, 0, sizeof(c));
+    rc = vif_front_get_multi_queue_num_queues(s, t, front_dir, &c.queues);
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES);
+    if (c.queues > target->setup.queues)
+        return why_set(why, -EINVAL, "frontend: %u queues, %u were offered", c.queues,
+                       target->setup.queues);
+    rc = read_features(s, t, front_dir, &c, why);
+    if (!rc)
+        rc = read_queue(s, t, front_dir, &c.queue[0], why);
+    if (rc)
+        return rc;
+    if (c.queue[0].tx_ref == c.queue[0].rx_ref)
+        return why_set(why, -EINVAL, "frontend: both rings are grant %u", c.queue[0].tx_ref);
+    memcpy(payload, &c, sizeof(c));
+    return (int)sizeof(c);
+}
+
+const struct backend_class net_backend_class = {
+    .kind = "vif",
+    .worker = "drvdom-netback",
+    .connect_at_initialised = false,
+    .open = net_open,
+    .close = net_close,
+    .publish = net_publish,
+    .setup = net_setup_worker,
+    .read_front = net_read_front,
+};

@@ -1,0 +1,38 @@
+/*
+ * What drvdomd and the vif worker tell each other: the payloads of SETUP and CONNECT
+ * (transport/xen/worker.h).
+ */
+#ifndef DRVDOM_NET_CONN_H
+#define DRVDOM_NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    /* A message carries 8 descriptors, one of them the statistics. */
+    NET_QUEUES_MAX = 4,
+};
+
+/* SETUP; the descriptors are the port's, one per queue. */
+struct net_setup {
+    uint32_t queues;
+    uint32_t mtu;
+    uint8_t mac[6];
+    uint8_t pad[2];
+};
+
+struct net_queue_keys {
+    uint32_t tx_ref, rx_ref;
+    uint32_t tx_port, rx_port; /* the guest's ports; equal: one channel for both */
+};
+
+/* CONNECT: validated by conn.c, so trusted by the worker as far as a number can be. */
+struct net_connect {
+    uint32_t queues; /* 1 .. net_setup.queues */
+    /* what the guest takes */
+    bool sg, gso4, gso6, csum4, csum6;
+    bool rx_notify; /* it sends an event when it posts receive buffers */
+    struct net_queue_keys queue[NET_QUEUES_MAX];
+};
+
+#endif

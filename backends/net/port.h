@@ -1,0 +1,51 @@
+/*
+ * A port: where the frames of one vif enter and leave the driver domain's network.  Narrow, so that
+ * another kind (AF_XDP, a tunnel) is one more file.
+ *
+ * drvdomd opens and closes it; it hands one descriptor per queue to the worker.  Each descriptor
+ * carries whole frames, one per read or write, with a struct virtio_net_hdr in front.
+ */
+#ifndef DRVDOM_NET_PORT_H
+#define DRVDOM_NET_PORT_H
+
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/net/conn.h"
+#include "transport/xen/backend.h"
+
+enum { PORT_HEADER = sizeof(struct virtio_net_hdr) };
+
+struct port_wish {
+    char name[IFNAMSIZ];   /* of the network interface */
+    char bridge[IFNAMSIZ]; /* "": none, left for routing */
+    uint32_t mtu, queues;  /* queues <= NET_QUEUES_MAX */
+};
+
+struct port {
+    char name[IFNAMSIZ];
+    uint32_t queues;
+    int fd[NET_QUEUES_MAX];
+};
+
+/* ---- drvdomd's side; need CAP_NET_ADMIN ---- */
+
+/* Makes the interface, without carrier, and puts it on the bridge.  Blocks for some system calls.
+ * 0, or -errno and why, with nothing left behind. */
+int port_open(struct port *p, const struct port_wish *wish, struct why *why) must_check;
+/* The interface goes when the last descriptor does, the worker's included. */
+void port_close(struct port *p);
+
+/* ---- the worker's side; no rights needed ---- */
+
+/* What the guest takes: bits of PORT_TAKES_*.  0 or -errno. */
+enum { PORT_TAKES_CSUM = 1, PORT_TAKES_TSO4 = 2, PORT_TAKES_TSO6 = 4 };
+int port_set_offloads(int fd, unsigned takes) must_check;
+/* Frames are steered to this queue, or not.  0 or -errno. */
+int port_use_queue(int fd, bool use) must_check;
+/* Link up or down, as the bridge sees it.  0 or -errno. */
+int port_set_carrier(int fd, bool up) must_check;
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * See port.h.  A TAP interface (Linux Documentation/networking/tuntap.rst) with vnet headers, so
+ * that large TCP segments and blank checksums pass through whole.
+ */
+#include "backends/net/port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_arp.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/base/log.h"
+
+enum {
+    /* Frames the kernel keeps for a guest that is slow; more are dropped there.  64 KiB each at
+     * worst, and the driver domain is small. */
+    PORT_QUEUE_FRAMES = 256,
+};
+
+static struct ifreq request(const char *name)
+{
+    struct ifreq r;
+
+    memset(&r, 0, sizeof(r));
+    snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+    return r;
+}
+
+static int open_queue(const struct port_wish *wish, struct why *why)
+{
+    struct ifreq r = request(wish->name);
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int err;
+
+    if (fd < 0) {
+        err = errno;
+        return why_set(why, -err, "cannot open /dev/net/tun: %s; is the tun module in the image?",
+                       strerror(err));
+    }
+    r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    if (wish->queues > 1)
+        r.ifr_flags |= IFF_MULTI_QUEUE;
+    if (ioctl(fd, TUNSETIFF, &r) == 0)
+        return fd;
+    err = errno;
+    close(fd);
+    if (err == EBUSY || err == EINVAL)
+        return why_set(why, -err,
+                       "network interface \"%s\" exists already in this driver domain; "
+                       "name another one (vifname=...)",
+                       wish->name);
+    return why_set(why, -err, "cannot make network interface \"%s\": %s", wish->name,
+                   strerror(err));
+}
+
+/* The driver domain itself shall not speak on a guest's wire: no router solicitations, no address.
+ * Best effort: without IPv6 the file is not there. */
+static void silence_ipv6(const char *name)
+{
+    char path[96];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, "1", 1) != 1)
+        log_debug("%s: %s", path, strerror(errno));
+    close(fd);
+}
+
+static int set_mtu(int sock, const struct port_wish *wish, struct why *why)
+{
+    struct ifreq r = request(wish->name);
+
+    r.ifr_mtu = (int)wish->mtu;
+    if (ioctl(sock, SIOCSIFMTU, &r) == 0)
+        return 0;
+    return why_set(why, -errno, "mtu %u is not possible: %s", wish->mtu, strerror(errno));
+}
+
+/* The highest address: a bridge takes the lowest one of its ports as its own, and that must never
+ * be a guest's. */
+static int set_address(int sock, const struct port_wish *wish, struct why *why)
+{
+    struct ifreq r = request(wish->name);
+
+    r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    memcpy(r.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
+    if (ioctl(sock, SIOCSIFHWADDR, &r))
+        return why_set(why, -errno, "%s: hardware address: %s", wish->name, strerror(errno));
+    r = request(wish->name);
+    r.ifr_qlen = PORT_QUEUE_FRAMES;
+    if (ioctl(sock, SIOCSIFTXQLEN, &r))
+        return why_set(why, -errno, "%s: queue length: %s", wish->name, strerror(errno));
+    return 0;
+}
+
+static int join_bridge(int sock, const struct port_wish *wish, struct why *why)
+{
+    struct ifreq r = request(wish->bridge);
+    int err;
+
+    if (!wish->bridge[0])
+        return 0;
+    r.ifr_ifindex = (int)if_nametoindex(wish->name);
+    if (ioctl(sock, SIOCBRADDIF, &r) == 0)
+        return 0;
+    err = errno;
+    if (err == ENODEV)
+        return why_set(why, -err,
+                       "bridge \"%s\" does not exist in this driver domain; name one that does "
+                       "(bridge=...) or add it to the image's network config",
+                       wish->bridge);
+    if (err == EOPNOTSUPP)
+        return why_set(why, -err, "\"%s\" is not a bridge; name one (bridge=...)", wish->bridge);
+    return why_set(why, -err, "cannot add \"%s\" to bridge \"%s\": %s", wish->name, wish->bridge,
+                   strerror(err));
+}
+
+static int bring_up(int sock, const struct port_wish *wish, struct why *why)
+{
+    struct ifreq r = request(wish->name);
+
+    if (ioctl(sock, SIOCGIFFLAGS, &r) == 0) {
+        r.ifr_flags |= IFF_UP;
+        if (ioctl(sock, SIOCSIFFLAGS, &r) == 0)
+            return 0;
+    }
+    return why_set(why, -errno, "cannot bring up \"%s\": %s", wish->name, strerror(errno));
+}
+
+static int configure(const struct port_wish *wish, struct why *why)
+{
+    int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int rc;
+
+    if (sock < 0)
+        return why_set(why, -errno, "socket: %s", strerror(errno));
+    silence_ipv6(wish->name);
+    rc = set_mtu(sock, wish, why);
+    if (!rc)
+        rc = set_address(sock, wish, why);
+    if (!rc)
+        rc = join_bridge(sock, wish, why);
+    if (!rc)
+        rc = bring_up(sock, wish, why);
+    close(sock);
+    return rc;
+}
+
+int port_open(struct port *p, const struct port_wish *wish, struct why *why)
+{
+    int rc = 0;
+
+    memset(p, 0, sizeof(*p));
+    memcpy(p->name, wish->name, sizeof(p->name));
+    while (p->queues < wish->queues && !rc) {
+        int fd = open_queue(wish, why);
+
+        if (fd < 0) {
+            rc = fd;
+            break;
+        }
+        p->fd[p->queues++] = fd;
+    }
+    /* No carrier until a guest is connected: the bridge then sends nothing here. */
+    if (!rc && port_set_carrier(p->fd[0], false))
+        log_debug("%s: this kernel cannot set the carrier of a TAP", wish->name);
+    if (!rc)
+        rc = configure(wish, why);
+    if (rc)
+        port_close(p);
+    return rc;
+}
+
+void port_close(struct port *p)
+{
+    for (uint32_t i = 0; i < p->queues; i++)
+        close(p->fd[i]);
+    p->queues = 0;
+}
+
+int port_set_offloads(int fd, unsigned takes)
+{
+    unsigned long flags = 0;
+
+    if (takes & PORT_TAKES_CSUM)
+        flags |= TUN_F_CSUM;
+    if (takes & PORT_TAKES_TSO4)
+        flags |= TUN_F_TSO4;
+    if (takes & PORT_TAKES_TSO6)
+        flags |= TUN_F_TSO6;
+    return ioctl(fd, TUNSETOFFLOAD, flags) ? -errno : 0;
+}
+
+int port_use_queue(int fd, bool use)
+{
+    struct ifreq r = {.ifr_flags = use ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+
+    /* EINVAL: it is so already. */
+    return ioctl(fd, TUNSETQUEUE, &r) && errno != EINVAL ? -errno : 0;
+}
+
+int port_set_carrier(int fd, bool up)
+{
+    int on = up;
+
+    return ioctl(fd, TUNSETCARRIER, &on) ? -errno : 0;
+}

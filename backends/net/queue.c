@@ -1,0 +1,269 @@
+/* See queue.h. */
+#include "backends/net/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "backends/net/port.h"
+#include "transport/base/log.h"
+
+enum {
+    /* Events without work that are simply acknowledged: a frontend's kick often crosses with our
+     * having taken the work already. */
+    STORM_GRACE = 16,
+};
+static const uint64_t STORM_FIRST_NS = 10000, STORM_MAX_NS = 1000000000;
+/* How often receive slots are looked for when the frontend does not announce them. */
+static const uint64_t RX_POLL_NS = 5000000;
+
+/* ---- life ---- */
+
+static uint8_t *take_memory(size_t bytes)
+{
+    void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return m == MAP_FAILED ? NULL : m;
+}
+
+int queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd, int command_fd,
+               bool one_thread)
+{
+    struct reactor_config c = {.ev = &q->ev,
+                               .device_fd = port_fd,
+                               .command_fd = command_fd,
+                               .depth = QUEUE_OPS,
+                               .one_thread = one_thread};
+    int rc;
+
+    q->w = w;
+    q->stats = w->stats;
+    q->index = index;
+    q->port_fd = port_fd;
+    q->command_fd = command_fd;
+    rc = evtchn_open(&q->ev);
+    if (!rc)
+        rc = evtchn_restrict(&q->ev, w->id.domid);
+    if (!rc)
+        rc = reactor_open(&q->reactor, &c);
+    if (!rc)
+        rc = grant_batch_init(&q->batch, w->id.domid, BATCH_SEGS);
+    if (rc)
+        return rc;
+    q->tx_area = take_memory(TX_ARENA);
+    q->rx_area = take_memory((size_t)RX_FRAMES * RX_STRIDE);
+    return q->tx_area && q->rx_area ? 0 : -ENOMEM;
+}
+
+static int map_ring(struct net_queue *q, struct ring *r, void **page, uint32_t ref,
+                    uint32_t slot_size, const char *which, struct why *why)
+{
+    int rc;
+
+    *page = grant_map(&q->w->grant, q->w->id.domid, &ref, 1);
+    if (!*page)
+        return why_set(why, -errno, "queue %u: cannot map the %s ring, grant %u: %s", q->index,
+                       which, ref, strerror(errno));
+    rc = ring_back_attach(r, *page, NETIF_PAGE, slot_size);
+    return rc ? why_set(why, rc, "queue %u: the %s ring's indices are impossible", q->index, which)
+              : 0;
+}
+
+static int bind_port(struct net_queue *q, struct net_port *p, uint32_t remote, struct why *why)
+{
+    int rc = evtchn_bind(&q->ev, q->w->id.domid, remote);
+
+    if (rc < 0)
+        return why_set(why, rc, "queue %u: cannot bind event channel %u: %s", q->index, remote,
+                       strerror(-rc));
+    *p = (struct net_port){.local = (uint32_t)rc};
+    return 0;
+}
+
+static int connect_rings(struct net_queue *q, const struct net_queue_keys *k, struct why *why)
+{
+    int rc = map_ring(q, &q->tx, &q->tx_page, k->tx_ref, NETIF_TX_SLOT, "tx", why);
+
+    if (!rc)
+        rc = map_ring(q, &q->rx, &q->rx_page, k->rx_ref, NETIF_RX_SLOT, "rx", why);
+    if (!rc)
+        rc = bind_port(q, &q->port[0], k->tx_port, why);
+    if (!rc && k->rx_port != k->tx_port)
+        rc = bind_port(q, &q->port[1], k->rx_port, why);
+    return rc;
+}
+
+int queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu, struct why *why)
+{
+    int rc;
+
+    q->fault = 0;
+    q->fault_text = NULL;
+    q->idle_wakes = 0;
+    q->rx_notify = c->rx_notify;
+    q->tx_rules = (struct tx_rules){.frame_max = mtu + 14, .gso4 = true, .gso6 = true};
+    q->rx_caps = (struct rx_caps){
+        .sg = c->sg, .gso4 = c->gso4, .gso6 = c->gso6, .csum4 = c->csum4, .csum6 = c->csum6};
+    q->rx_placed = q->rx_filled = q->rx_armed = 0;
+    q->rx_held_since_ns = 0;
+    rc = connect_rings(q, &c->queue[q->index], why);
+    if (rc) {
+        queue_disconnect(q);
+        return rc;
+    }
+    /* What the guest put on the ring before we were bound sent us no event. */
+    q->serving = true;
+    for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++)
+        queue_notify(q, &q->port[i]);
+    return 0;
+}
+
+/* Takes one thing that has happened off the reactor; false when there is none. */
+static bool take_event(struct net_queue *q)
+{
+    struct reactor_event e;
+
+    if (!reactor_next(&q->reactor, &e))
+        return false;
+    if (e.kind == REACTOR_COMMAND) {
+        q->command = true;
+    } else if (e.kind == REACTOR_PORT) {
+        for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
+            if (e.tag && q->port[i].local == e.tag)
+                q->port[i].masked = q->woken = true;
+        }
+        q->stats->events += e.tag != 0;
+    } else if (e.tag & QUEUE_TAG_WRITE) {
+        queue_tx_done(q, e.tag, e.res);
+    } else {
+        queue_rx_done(q, e.tag, e.res);
+    }
+    return true;
+}
+
+void queue_stop(struct net_queue *q)
+{
+    q->serving = false;
+    /* A write never waits.  Of a chain of reads only the first one waits, and cancelling it lets
+     * the next one wait: so once per read. */
+    while (q->rx_reading > 0 || q->tx_writing > 0) {
+        int rc;
+
+        if (q->rx_reading > 0)
+            reactor_cancel_device(&q->reactor);
+        rc = reactor_wait(&q->reactor, true, UINT64_MAX);
+        assert(rc == 0);
+        while (take_event(q))
+            ;
+    }
+}
+
+static void unmap_page(struct net_queue *q, void **page)
+{
+    int rc = *page ? grant_unmap(&q->w->grant, *page, 1) : 0;
+
+    if (rc)
+        log_error("queue %u: unmapping a ring: %s", q->index, strerror(-rc));
+    *page = NULL;
+}
+
+void queue_disconnect(struct net_queue *q)
+{
+    queue_stop(q);
+    for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
+        int rc = q->port[i].local ? evtchn_unbind(&q->ev, q->port[i].local) : 0;
+
+        if (rc)
+            log_error("queue %u: unbinding: %s", q->index, strerror(-rc));
+        q->port[i] = (struct net_port){0};
+    }
+    unmap_page(q, &q->tx_page);
+    unmap_page(q, &q->rx_page);
+}
+
+void queue_fault(struct net_queue *q, int err, const char *text)
+{
+    if (q->fault)
+        return;
+    q->fault = err;
+    q->fault_text = text;
+    q->serving = false;
+}
+
+void queue_notify(struct net_queue *q, struct net_port *p)
+{
+    int rc;
+
+    if (!p->local)
+        return;
+    rc = evtchn_notify(&q->ev, p->local);
+    q->stats->notifies++;
+    if (rc)
+        queue_fault(q, rc, "the guest has closed its event channel");
+}
+
+/* ---- serving ---- */
+
+/* Acknowledges events, late: an event channel that is not acknowledged sends nothing.  A guest that
+ * kicks without giving work is acknowledged later and later (R8). */
+static uint64_t acknowledge(struct net_queue *q)
+{
+    uint64_t now, delay;
+
+    if (!q->port[0].masked && !q->port[1].masked)
+        return UINT64_MAX;
+    if (q->idle_wakes > STORM_GRACE) {
+        unsigned step = MIN(q->idle_wakes - STORM_GRACE, 17u);
+
+        now = clock_ns();
+        delay = MIN(STORM_FIRST_NS << step, STORM_MAX_NS);
+        if (q->unmask_due_ns == 0)
+            q->unmask_due_ns = now + delay;
+        if (q->unmask_due_ns > now)
+            return q->unmask_due_ns - now;
+    }
+    q->unmask_due_ns = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
+        if (q->port[i].masked)
+            reactor_unmask(&q->reactor, q->port[i].local);
+        q->port[i].masked = false;
+    }
+    return UINT64_MAX;
+}
+
+/* Both directions once.  0: there may be more at once; else how long to sleep at most. */
+static uint64_t serve(struct net_queue *q)
+{
+    uint64_t sleep_ns;
+    bool work = queue_tx_sweep(q);
+    bool more;
+
+    work |= queue_rx_sweep(q);
+    if (work)
+        q->idle_wakes = 0;
+    else
+        q->idle_wakes += q->woken;
+    q->woken = false;
+    more = q->serving && queue_tx_rest(q);
+    more |= q->serving && queue_rx_rest(q);
+    if (more)
+        return 0;
+    sleep_ns = acknowledge(q);
+    /* Held frames age, and slots of a guest that does not announce them must be looked for. */
+    if (q->rx_placed != q->rx_filled || (!q->rx_notify && q->rx_reading == 0))
+        sleep_ns = MIN(sleep_ns, q->rx_notify ? 100 * RX_POLL_NS : RX_POLL_NS);
+    return sleep_ns;
+}
+
+int queue_turn(struct net_queue *q, uint64_t timeout_ns)
+{
+    int rc;
+
+    if (q->serving)
+        timeout_ns = MIN(timeout_ns, serve(q));
+    rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
+    while (take_event(q))
+        ;
+    return rc;
+}

@@ -1,0 +1,214 @@
+/*
+ * Port to guest.  Reads wait in the kernel as a chain of linked operations: each frame completes
+ * one and lets the next one look, so a burst costs one system call and an idle port none.  Frames
+ * that the guest has no slots for are held (RX_FRAMES at most); then nothing more is read, and the
+ * kernel's bounded queue drops what it cannot keep.
+ */
+#include "backends/net/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "backends/net/port.h"
+#include "transport/base/log.h"
+
+enum { NO_COPY = UINT32_MAX };
+/* A guest that posts no slots for this long loses the frames held for it (N16, N17). */
+static const uint64_t HOLD_NS = 10000000000u;
+
+/* The frame starts at a page, so that each slot's copy stays within one; its header ends there. */
+static uint8_t *frame_data(const struct net_queue *q, uint32_t n)
+{
+    return q->rx_area + (size_t)(n % RX_FRAMES) * RX_STRIDE + NETIF_PAGE;
+}
+
+/* ---- reading ---- */
+
+static void arm_reads(struct net_queue *q, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct io_uring_sqe *sqe = reactor_sqe(&q->reactor);
+        uint32_t number = q->rx_armed++;
+
+        io_uring_prep_read(sqe, REACTOR_FILE_DEVICE, frame_data(q, number) - PORT_HEADER,
+                           PORT_HEADER + RX_FRAME_MAX, 0);
+        /* Hard: every frame is shorter than its buffer, and a short read breaks a soft link. */
+        if (i + 1 < n)
+            sqe->flags |= IOSQE_IO_HARDLINK;
+        reactor_tag(&q->reactor, sqe, number % RX_FRAMES, false);
+        q->rx_reading++;
+    }
+}
+
+void queue_rx_done(struct net_queue *q, uint32_t tag, int res)
+{
+    assert(q->rx_reading > 0);
+    q->rx_reading--;
+    if (!q->serving) /* cancelled, or too late: nobody will place it */
+        return;
+    if (res < PORT_HEADER) {
+        queue_fault(q, res < 0 ? res : -EIO, "the network interface is gone");
+        return;
+    }
+    assert(tag == q->rx_filled % RX_FRAMES); /* a chain completes in order */
+    q->rx_frame[tag].len = (uint32_t)res - PORT_HEADER;
+    q->rx_frame[tag].planned = false;
+    q->rx_filled++;
+}
+
+/* ---- placing ---- */
+
+/* Takes the frame's slots off the ring and adds its copies.  The slots are there. */
+static void place(struct net_queue *q, uint32_t number, uint32_t *nslots)
+{
+    const struct rx_frame *f = &q->rx_frame[number % RX_FRAMES];
+
+    for (unsigned i = 0; i < f->plan.slots; i++) {
+        struct rx_slot *s = &q->rx_slot[(*nslots)++];
+        struct netif_rx_req req;
+        uint32_t from;
+        uint16_t len;
+
+        if (ring_back_take(&q->rx, &req) != 1) { /* it said so a moment ago */
+            (*nslots)--;
+            queue_fault(q, -EPROTO, "rx ring: impossible producer index");
+            return;
+        }
+        *s = (struct rx_slot){.id = req.id, .index = (uint16_t)i, .frame = number, .copy = NO_COPY};
+        if (rx_is_extra(&f->plan, i))
+            continue;
+        rx_share(&f->plan, i, &from, &len);
+        s->copy = grant_batch_to_peer(&q->batch, frame_data(q, number) + from, req.gref, 0, len);
+    }
+}
+
+static void drop(struct net_queue *q)
+{
+    q->rx_placed++;
+    q->stats->errors[STAT_READ]++;
+}
+
+/* Makes sure frame `number` has a plan; false: it cannot be given to this guest. */
+static bool planned(struct net_queue *q, uint32_t number)
+{
+    struct rx_frame *f = &q->rx_frame[number % RX_FRAMES];
+    uint8_t *data = frame_data(q, number);
+    struct virtio_net_hdr h;
+
+    if (f->planned)
+        return true;
+    memcpy(&h, data - PORT_HEADER, sizeof(h));
+    f->planned = rx_plan(&q->rx_caps, data, f->len, &h, &f->plan) == 0;
+    return f->planned;
+}
+
+/* Places held frames in order while the guest has slots; number of ring slots used. */
+static uint32_t gather(struct net_queue *q)
+{
+    uint32_t nslots = 0;
+    int avail = ring_back_avail(&q->rx);
+
+    if (avail < 0) {
+        queue_fault(q, avail, "rx ring: impossible producer index");
+        return 0;
+    }
+    grant_batch_reset(&q->batch);
+    while (q->rx_placed != q->rx_filled && !q->fault) {
+        const struct rx_frame *f = &q->rx_frame[q->rx_placed % RX_FRAMES];
+
+        if (!planned(q, q->rx_placed)) {
+            drop(q);
+            continue;
+        }
+        if (nslots + f->plan.slots > (uint32_t)avail)
+            break;
+        place(q, q->rx_placed, &nslots);
+        q->stats->ops[STAT_READ]++;
+        q->stats->bytes[STAT_READ] += f->plan.len;
+        q->rx_placed++;
+    }
+    return nslots;
+}
+
+static void answer(struct net_queue *q, uint32_t nslots)
+{
+    for (uint32_t i = 0; i < nslots; i++) {
+        const struct rx_slot *s = &q->rx_slot[i];
+        bool ok = s->copy == NO_COPY || grant_batch_ok(&q->batch, s->copy);
+        uint8_t rsp[NETIF_RX_SLOT];
+
+        rx_response(&q->rx_frame[s->frame % RX_FRAMES].plan, s->index, s->id, ok, rsp);
+        ring_back_put(&q->rx, rsp, sizeof(rsp));
+        q->stats->errors[STAT_READ] += !ok;
+    }
+}
+
+bool queue_rx_sweep(struct net_queue *q)
+{
+    uint32_t nslots;
+    int rc;
+
+    if (q->rx_placed == q->rx_filled)
+        return false;
+    nslots = gather(q);
+    if (q->fault || nslots == 0)
+        return false;
+    rc = grant_batch_run(&q->w->grant, &q->batch);
+    if (rc)
+        log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    answer(q, nslots);
+    if (ring_back_push(&q->rx))
+        queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
+    q->rx_held_since_ns = 0;
+    q->stats->sweeps++;
+    return true;
+}
+
+/* ---- before sleeping ---- */
+
+/* Asks for an event when `slots` receive slots are posted.  True: they are. */
+static bool rest_until(struct net_queue *q, uint32_t slots)
+{
+    int rc = ring_back_rest_until(&q->rx, slots);
+
+    if (rc < 0)
+        queue_fault(q, rc, "rx ring: impossible producer index");
+    return rc > 0;
+}
+
+static bool rest_holding(struct net_queue *q)
+{
+    uint64_t now = clock_ns();
+
+    if (rest_until(q, q->rx_frame[q->rx_placed % RX_FRAMES].plan.slots))
+        return true;
+    if (q->rx_held_since_ns == 0)
+        q->rx_held_since_ns = now;
+    if (now - q->rx_held_since_ns < HOLD_NS)
+        return false;
+    log_peer("queue %u: the guest has posted no receive buffers for 10 s: %u frames dropped",
+             q->index, q->rx_filled - q->rx_placed);
+    while (q->rx_placed != q->rx_filled)
+        drop(q);
+    q->rx_held_since_ns = 0;
+    return false;
+}
+
+bool queue_rx_rest(struct net_queue *q)
+{
+    int avail;
+
+    if (q->rx_placed != q->rx_filled)
+        return rest_holding(q);
+    if (q->rx_reading > 0)
+        return false;
+    avail = ring_back_avail(&q->rx);
+    if (avail < 0)
+        queue_fault(q, avail, "rx ring: impossible producer index");
+    else if (avail == 0)
+        return rest_until(q, 1);
+    else
+        arm_reads(q, MIN((unsigned)avail, (unsigned)RX_CHAIN));
+    return false;
+}

@@ -1,0 +1,185 @@
+/*
+ * Guest to port.  One sweep: take whole packets off the ring, copy all of them with one grant
+ * batch, hand them to the port, answer every slot in order, publish once, notify once.
+ */
+#include "backends/net/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "backends/net/port.h"
+#include "transport/base/log.h"
+
+/* 1: a whole packet in p, 0: nothing waits, -errno: stopped. */
+static int take_packet(struct net_queue *q, struct tx_packet *p)
+{
+    uint8_t raw[NETIF_TX_SLOT];
+    int more = 1, rc = ring_back_take(&q->tx, raw);
+
+    if (rc == 0)
+        return 0;
+    tx_begin(p);
+    while (rc > 0 && (more = tx_feed(p, raw)) > 0)
+        rc = ring_back_take(&q->tx, raw);
+    if (more == 0)
+        return 1;
+    if (more < 0)
+        queue_fault(q, more, p->reason);
+    else if (rc < 0)
+        queue_fault(q, rc, "tx ring: impossible producer index");
+    else
+        queue_fault(q, -EPROTO, "a packet that goes on beyond the producer index");
+    return -EPROTO;
+}
+
+/* Finds room for a frame behind `at`, with the port's header in front.  The copy costs one
+ * operation per page it touches on either side, so a single slot shall not cross a page here, and
+ * the fragments after the first one (whole pages, mostly) shall start at one. */
+static uint8_t *place_frame(uint8_t *at, const struct tx_packet *p)
+{
+    uintptr_t page = NETIF_PAGE, f = ((uintptr_t)at + PORT_HEADER + 63) & ~(uintptr_t)63;
+    uintptr_t first = p->seg[0].len;
+
+    if (p->nsegs > 1)
+        f = (((uintptr_t)at + PORT_HEADER + first + page - 1) & ~(page - 1)) - first;
+    else if ((f & (page - 1)) + first > page)
+        f = (f + page - 1) & ~(page - 1);
+    return (uint8_t *)f;
+}
+
+static void add_copies(struct net_queue *q, struct tx_work *t)
+{
+    uint8_t *to = t->frame;
+
+    t->first_copy = q->batch.count;
+    for (unsigned i = 0; i < t->packet.nsegs; i++) {
+        const struct tx_seg *s = &t->packet.seg[i];
+
+        (void)grant_batch_from_peer(&q->batch, to, s->gref, s->off, s->len);
+        to += s->len;
+    }
+    assert(to == t->frame + t->packet.len);
+}
+
+static bool copied(const struct net_queue *q, const struct tx_work *t)
+{
+    for (unsigned i = 0; i < t->packet.nsegs; i++) {
+        if (!grant_batch_ok(&q->batch, t->first_copy + i))
+            return false;
+    }
+    return true;
+}
+
+/* Takes what waits, as far as batch and arena reach.  Number of packets in q->tx_work. */
+static unsigned gather(struct net_queue *q)
+{
+    uint8_t *at = q->tx_area;
+    uint8_t *end = q->tx_area + TX_ARENA - (TX_FRAME_MAX + 2 * NETIF_PAGE);
+    unsigned n = 0;
+
+    grant_batch_reset(&q->batch);
+    while (n < TX_BATCH && at < end && q->batch.count + TX_SEGS_MAX <= q->batch.capacity) {
+        struct tx_work *t = &q->tx_work[n];
+
+        if (take_packet(q, &t->packet) <= 0)
+            break;
+        t->verdict = tx_check(&t->packet, &q->tx_rules);
+        if (t->verdict == TX_FATAL) {
+            queue_fault(q, -EPROTO, t->packet.reason);
+            break;
+        }
+        if (t->verdict == TX_SEND) {
+            t->frame = place_frame(at, &t->packet);
+            at = t->frame + t->packet.len;
+            add_copies(q, t);
+        }
+        n++;
+    }
+    return n;
+}
+
+static void write_frame(struct net_queue *q, struct tx_work *t, const struct virtio_net_hdr *h)
+{
+    struct io_uring_sqe *sqe = reactor_sqe(&q->reactor);
+    uint8_t *start = t->frame - PORT_HEADER;
+
+    memcpy(start, h, PORT_HEADER);
+    io_uring_prep_write(sqe, REACTOR_FILE_DEVICE, start, PORT_HEADER + (unsigned)t->packet.len, 0);
+    reactor_tag(&q->reactor, sqe, QUEUE_TAG_WRITE, true);
+    q->tx_writing++;
+    q->stats->ops[STAT_WRITE]++;
+    q->stats->bytes[STAT_WRITE] += t->packet.len;
+}
+
+/* The packet's fate, as the guest hears it. */
+static int16_t finish(struct net_queue *q, struct tx_work *t)
+{
+    struct virtio_net_hdr h;
+
+    if (t->verdict == TX_SEND && !copied(q, t)) {
+        t->verdict = TX_DROP;
+        t->packet.reason = "a grant that cannot be read";
+    }
+    if (t->verdict == TX_SEND)
+        t->verdict = tx_header(&t->packet, &q->tx_rules, t->frame, &h);
+    if (t->verdict == TX_SEND) {
+        write_frame(q, t, &h);
+        return NETIF_RSP_OKAY;
+    }
+    /* Multicast lists were not offered: the request is refused, nothing is sent. */
+    if (t->verdict == TX_DROP)
+        log_peer("queue %u: packet dropped: %s", q->index, t->packet.reason);
+    q->stats->errors[STAT_WRITE]++;
+    return NETIF_RSP_ERROR;
+}
+
+static void answer(struct net_queue *q, const struct tx_packet *p, int16_t status)
+{
+    for (unsigned i = 0; i < p->nslots; i++) {
+        struct netif_tx_rsp rsp = tx_response(p, i, status);
+
+        ring_back_put(&q->tx, &rsp, sizeof(rsp));
+    }
+}
+
+bool queue_tx_sweep(struct net_queue *q)
+{
+    unsigned n;
+    int rc;
+
+    if (q->tx_writing > 0) /* the arena is still being read */
+        return false;
+    n = gather(q);
+    if (q->fault || n == 0)
+        return false;
+    rc = grant_batch_run(&q->w->grant, &q->batch);
+    if (rc)
+        log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    for (unsigned i = 0; i < n; i++)
+        answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
+    if (ring_back_push(&q->tx))
+        queue_notify(q, &q->port[0]);
+    q->stats->sweeps++;
+    return true;
+}
+
+bool queue_tx_rest(struct net_queue *q)
+{
+    int rc = ring_back_rest(&q->tx);
+
+    if (rc < 0)
+        queue_fault(q, rc, "tx ring: impossible producer index");
+    return rc > 0;
+}
+
+void queue_tx_done(struct net_queue *q, uint32_t tag, int res)
+{
+    (void)tag;
+    assert(q->tx_writing > 0);
+    q->tx_writing--;
+    if (res < 0) {
+        q->stats->errors[STAT_WRITE]++;
+        log_peer("queue %u: the port refused a frame: %s", q->index, strerror(-res));
+    }
+}
