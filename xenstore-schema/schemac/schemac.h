@@ -2,7 +2,7 @@
  * schemac: compiles xenstore-schema/ *.xs (see FORMAT.md) to C, Markdown and a man page.
  *
  *   lex.c    a file into lines: directive + argument
- *   parse.c  lines into dirs and keys; knows the syntax
+ *   parse.c parse_key.c  lines into dirs and keys; know the syntax
  *   check.c  what one line cannot know: defaults fit their type, names exist, nothing twice
  *   emit_h.c emit_c.c emit_doc.c   what is made of it
  *
