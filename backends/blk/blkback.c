@@ -30,14 +30,14 @@ static void release_all(struct worker *w)
     struct blkback *b = w->dev;
 
     for (uint32_t i = 0; i < b->nr_connected; i++)
-        queue_release(&b->queue[i], &w->grant);
+        blk_queue_release(&b->queue[i], &w->grant);
     b->nr_connected = 0;
 }
 
 static bool any_running(const struct blkback *b)
 {
     for (uint32_t i = 0; i < b->nr_connected; i++) {
-        if (queue_is_running(&b->queue[i]))
+        if (blk_queue_is_running(&b->queue[i]))
             return true;
     }
     return false;
@@ -46,8 +46,8 @@ static bool any_running(const struct blkback *b)
 static void stop_all(struct blkback *b)
 {
     for (uint32_t i = 0; i < b->nr_connected; i++) {
-        if (queue_is_running(&b->queue[i]))
-            queue_stop(&b->queue[i]);
+        if (blk_queue_is_running(&b->queue[i]))
+            blk_queue_stop(&b->queue[i]);
     }
 }
 
@@ -75,7 +75,7 @@ static void on_done(void *arg, uint32_t events)
     for (uint32_t i = 0; i < b->nr_connected; i++) {
         const struct blk_queue *q = &b->queue[i];
 
-        if (!queue_is_running(q) && q->ring_dead) {
+        if (!blk_queue_is_running(q) && q->ring_dead) {
             worker_fault(w, q->fault_err, "queue %u: %s", i, q->fault.text);
             stop_all(b);
         }
@@ -109,7 +109,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
         return why_set(why, rc, "epoll: %s", strerror(-rc));
     /* On failure the process ends, and with it whatever was opened. */
     for (uint32_t i = 0; i < b->setup.queues && !rc; i++)
-        rc = queue_open(&b->queue[i], &w->id, &b->setup, w->stats, b->disk_fd, b->done_fd, why);
+        rc = blk_queue_open(&b->queue[i], &w->id, &b->setup, w->stats, b->disk_fd, b->done_fd, why);
     return rc;
 }
 
@@ -126,12 +126,12 @@ static int blk_connect(struct worker *w, const void *payload, size_t len, struct
         c.ring_pages > BLK_RING_PAGES_MAX)
         return why_set(why, -EPROTO, "CONNECT with %u queues of %u pages", c.queues, c.ring_pages);
     for (uint32_t i = 0; i < c.queues && !rc; i++) {
-        rc = queue_prepare(&b->queue[i], &w->grant, &c, i, why);
+        rc = blk_queue_prepare(&b->queue[i], &w->grant, &c, i, why);
         if (!rc)
             b->nr_connected++;
     }
     for (uint32_t i = 0; i < c.queues && !rc; i++)
-        rc = queue_start(&b->queue[i], why);
+        rc = blk_queue_start(&b->queue[i], why);
     if (rc && any_running(b)) {
         /* Cannot be undone here and now; the thread limit is fixed, so this is a broken system. */
         log_error("%s", why->text);

@@ -129,7 +129,7 @@ static void push(struct blk_queue *q)
         q->stats->notifies++;
         rc = evtchn_notify(&q->ev, q->port);
         if (rc)
-            queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
+            blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
     }
     q->now_ns = clock_ns();
     while ((r = list_take(&q->answered))) {
@@ -346,7 +346,7 @@ static bool take(struct blk_queue *q)
             return false;
         rc = ring_back_take(&q->ring, &raw);
         if (rc < 0)
-            queue_fault(q, rc, "the frontend's request index is impossible");
+            blk_queue_fault(q, rc, "the frontend's request index is impossible");
         if (rc <= 0)
             return false;
         q->useful = true;

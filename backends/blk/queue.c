@@ -69,7 +69,7 @@ static bool rest(struct blk_queue *q)
         return true; /* a completion or a command will wake us */
     rc = ring_back_rest(&q->ring);
     if (rc < 0)
-        queue_fault(q, rc, "the frontend's request index is impossible");
+        blk_queue_fault(q, rc, "the frontend's request index is impossible");
     if (rc == 0 && q->masked)
         consider_unmask(q);
     return rc <= 0;
@@ -170,7 +170,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-void queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
+void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
 {
     va_list ap;
 
@@ -185,8 +185,8 @@ void queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
 
 /* ---- the main thread's side ---- */
 
-int queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
-               struct dev_stats *stats, int disk_fd, int done_fd, struct why *why)
+int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
+                   struct dev_stats *stats, int disk_fd, int done_fd, struct why *why)
 {
     int rc;
 
@@ -236,8 +236,8 @@ static int map_ring(struct blk_queue *q, struct grant *g, const struct blk_conne
     return 0;
 }
 
-int queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c, unsigned index,
-                  struct why *why)
+int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c,
+                      unsigned index, struct why *why)
 {
     int rc;
 
@@ -267,11 +267,11 @@ int queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect
             q->port = (uint32_t)rc;
     }
     if (rc < 0)
-        queue_release(q, g);
+        blk_queue_release(q, g);
     return rc < 0 ? rc : 0;
 }
 
-int queue_start(struct blk_queue *q, struct why *why)
+int blk_queue_start(struct blk_queue *q, struct why *why)
 {
     pthread_attr_t attr;
     int rc = 0;
@@ -294,20 +294,20 @@ int queue_start(struct blk_queue *q, struct why *why)
     return 0;
 }
 
-void queue_stop(struct blk_queue *q)
+void blk_queue_stop(struct blk_queue *q)
 {
     atomic_store_explicit(&q->want, QUEUE_STOP, memory_order_release);
     wait_kick(&q->wait);
 }
 
-bool queue_is_running(const struct blk_queue *q)
+bool blk_queue_is_running(const struct blk_queue *q)
 {
     return atomic_load_explicit(&q->is, memory_order_acquire) == QUEUE_RUNNING;
 }
 
-void queue_release(struct blk_queue *q, struct grant *g)
+void blk_queue_release(struct blk_queue *q, struct grant *g)
 {
-    assert(!queue_is_running(q));
+    assert(!blk_queue_is_running(q));
     if (q->port && evtchn_unbind(&q->ev, q->port))
         log_warn("unbinding port %u: %s", q->port, strerror(errno));
     q->port = 0;

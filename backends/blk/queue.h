@@ -73,7 +73,8 @@ struct blk_queue {
     struct why fault;
     int fault_err;
 
-    /* while connected: made by queue_prepare(), used by the thread, freed by queue_release() */
+    /* while connected: made by blk_queue_prepare(), used by the thread, freed by
+     * blk_queue_release() */
     struct ring ring;
     void *ring_mem;
     uint32_t ring_pages, port;
@@ -99,22 +100,22 @@ struct blk_queue {
 };
 
 /* Opens what must be opened before the sandbox. */
-int queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
-               struct dev_stats *stats, int disk_fd, int done_fd, struct why *why) must_check;
+int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
+                   struct dev_stats *stats, int disk_fd, int done_fd, struct why *why) must_check;
 
 /* Main thread: maps the ring, binds the port, takes all memory; then lets the thread run.
  * Undoes everything when it fails.  `g` is the main thread's own gntdev handle. */
-int queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c, unsigned index,
-                  struct why *why) must_check;
-int queue_start(struct blk_queue *q, struct why *why) must_check;
-/* Asks the thread to drain and park; done_fd tells when queue_is_running() has become false. */
-void queue_stop(struct blk_queue *q);
-bool queue_is_running(const struct blk_queue *q);
+int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c,
+                      unsigned index, struct why *why) must_check;
+int blk_queue_start(struct blk_queue *q, struct why *why) must_check;
+/* Asks the thread to drain and park; done_fd tells when blk_queue_is_running() has become false. */
+void blk_queue_stop(struct blk_queue *q);
+bool blk_queue_is_running(const struct blk_queue *q);
 /* Main thread, thread parked: unmaps, unbinds, frees. Idempotent. */
-void queue_release(struct blk_queue *q, struct grant *g);
+void blk_queue_release(struct blk_queue *q, struct grant *g);
 
 /* The queue is lost: the peer's fault or the device's.  Requests in flight end unanswered. */
-void queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
+void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- io.c ---- */
