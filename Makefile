@@ -80,7 +80,7 @@ LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(filter -fsanitize=%,$(flags.$(MOD
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
-.PHONY: all bins help deps check lint unit clean rig-list rig demo
+.PHONY: all docs bins help deps check lint unit clean rig-list rig demo
 all: bins
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -104,6 +104,14 @@ $(XS_C): $(GEN)/schema/%.c: xenstore-schema/%.xs $(XS) $(SCHEMAC)
 	$(call say,SCHEMA,$@)
 	@mkdir -p $(@D)
 	$(Q)$(SCHEMAC) c --source $< > $@
+
+# The reference of all keys, for people.
+build/man/drvdom-schema.5 build/doc/xenstore.md: $(XS) $(SCHEMAC)
+	$(call say,DOC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SCHEMAC) $(if $(filter %.md,$@),md,man) $(addprefix xenstore-schema/,$(XS_ORDER)) > $@
+XS_ORDER := device.xs vbd.xs vif.xs driver-domain.xs
+docs: build/man/drvdom-schema.5 build/doc/xenstore.md
 
 # --- archives and programs -----------------------------------------------------------------------
 objs = $(patsubst %.c,$(B)/obj/%.o,$(1))

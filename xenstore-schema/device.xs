@@ -137,3 +137,7 @@ key frontend
     type     path 1..255
     required Initialising
     summary  The frontend's directory, from the root
+key state
+    type     uint 0..8
+    optional
+    summary  Copy of the state at creation; never changes

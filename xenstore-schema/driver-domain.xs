@@ -39,6 +39,23 @@ key worker-restarts
     default  0
     summary  How many workers have died and been replaced since drvdomd started
 
+dir device_errors
+    path    ~/error/backend
+    owner   back
+    summary Why devices failed, by their backend's path; cleared when drvdomd starts
+dir device_error
+    path    ~/error/backend/$KIND/$GUEST/$DEVID
+    word    KIND
+    owner   back
+    perms   n$BACK r$DOM0
+    summary Why a device failed, kept after its directory is gone
+    text    The place where Linux's own backends report (xenbus_dev_error). drvdomd keeps the last 32.
+
+key error
+    type     text 512
+    optional
+    summary  One line for the administrator: what, its value, the remedy
+
 dir domains
     path    /local/domain
     summary All domains that the toolstack has introduced

@@ -255,3 +255,7 @@ key backend
     type     path 1..255
     required Initialising
     summary  The backend's directory, from the root
+key state
+    type     uint 0..8
+    optional
+    summary  Copy of the state at creation; never changes
