@@ -55,7 +55,7 @@ drvdom.libs           := -lkmod -llzma -lz $(XENLIBS)
 
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
-              libkmod-dev liblzma-dev check
+              libkmod-dev kmod liblzma-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd
 DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
@@ -201,11 +201,26 @@ deps:
 	        --no-install-recommends $$missing >/dev/null; \
 	fi
 
+# --- the rig: real Xen in QEMU.  What runs there are release builds --------------------------------
+# Two driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
+# build/image-test has disks in its own memory, for the scenarios without passthrough.
+.PHONY: images demo
+RIG_ROOT  := build/rig-cache/root
+IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin
+images:
+	@$(MAKE) --no-print-directory MODE=release bins
+	@tests/rig/rig fetch
+	$(Q)$(IMG_BUILD) --nic driver:e1000e --disk driver:nvme --config examples/drvdom.conf \
+	    -o build/image >build/image.log || { cat build/image.log; exit 1; }
+	$(Q)$(IMG_BUILD) --module null_blk --config tests/rig/test-domain.conf \
+	    -o build/image-test >build/image-test.log || { cat build/image-test.log; exit 1; }
 rig-list:
 	@tests/rig/rig list
-rig: bins
+rig: images
 	@[ -n "$(SCENARIO)" ] || { echo "make rig: say which: make rig SCENARIO=name (make rig-list)" >&2; exit 2; }
 	@tests/rig/rig run $(SCENARIO)
+demo: deps images
+	@tests/rig/demo
 
 clean:
 	rm -rf build

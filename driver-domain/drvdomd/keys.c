@@ -110,12 +110,34 @@ int keys_read_front(struct device *dev, uint8_t *payload)
     return why_set(&dev->why, -EBUSY, "the frontend keeps rewriting its keys");
 }
 
+/* The device's own directory goes with the guest; this record stays, so that `xl create` that
+ * failed can be explained afterwards.  Bounded: a guest that fails in a loop must not fill our
+ * quota. */
+static void remember_error(struct device *dev, const char *text)
+{
+    struct drvdomd *d = dev->d;
+    struct dev_error *e = &d->errors[d->errors_next++ % ERRORS_KEPT];
+    char dir[STORE_PATH_MAX];
+    int rc;
+
+    if (e->class) {
+        (void)device_error_dir(dir, sizeof(dir), e->class->kind, e->id.domid, e->id.devid);
+        (void)!store_rm(d->store, 0, dir); /* -ENOENT: overwritten by a later one and gone */
+    }
+    *e = (struct dev_error){.class = dev->class, .id = dev->id};
+    (void)device_error_dir(dir, sizeof(dir), dev->class->kind, dev->id.domid, dev->id.devid);
+    rc = device_error_set_error(d->store, 0, dir, text);
+    if (rc)
+        log_error("%s: cannot keep its error: %s", dev->name, strerror(-rc));
+}
+
 void keys_write_failure(struct device *dev)
 {
     struct store *s = dev->d->store;
-    int rc = store_exists(s, 0, dev->dir);
+    int rc;
 
-    if (rc != 1)
+    remember_error(dev, dev->why.text);
+    if (store_exists(s, 0, dev->dir) != 1)
         return;
     rc = device_back_set_hotplug_error(s, 0, dev->dir, dev->why.text);
     if (!rc)
@@ -130,8 +152,10 @@ void keys_write_failure(struct device *dev)
 
 void keys_write_error(struct device *dev, const char *text)
 {
-    int rc = store_exists(dev->d->store, 0, dev->dir);
+    int rc;
 
+    remember_error(dev, text);
+    rc = store_exists(dev->d->store, 0, dev->dir);
     if (rc == 1)
         rc = device_back_set_error(dev->d->store, 0, dev->dir, text);
     if (rc < 0 && rc != -ENOENT)
@@ -151,6 +175,8 @@ int keys_write_daemon_state(struct store *s, enum keys_daemon_state state)
     char dir[STORE_PATH_MAX];
     int rc;
 
+    if (state == KEYS_STARTING && store_rm(s, 0, DEVICE_ERRORS_DIR) == -EACCES)
+        log_warn("errors of failed devices cannot be kept: no right to write below our home");
     (void)drvdom_dir(dir, sizeof(dir));
     rc = drvdom_set_version(s, 0, dir, DRVDOM_VERSION);
     if (rc)

@@ -12,7 +12,7 @@
 #include "transport/xen/stats.h"
 #include "transport/xen/xenbus.h"
 
-enum { TABLE_MAX = 512 };
+enum { TABLE_MAX = 512, ERRORS_KEPT = 32 };
 
 struct drvdomd;
 
@@ -38,6 +38,12 @@ struct device {
     uint64_t started_ns;
 };
 
+/* A device whose error is kept in the store after it is gone. */
+struct dev_error {
+    const struct backend_class *class;
+    struct dev_id id;
+};
+
 struct drvdomd {
     struct loop loop;
     struct store *store;
@@ -46,7 +52,8 @@ struct drvdomd {
     const char *bin_dir; /* where the worker programs are */
     uint64_t last_drain_ns;
     struct device *dev[TABLE_MAX];
-    bool stopping;
+    struct dev_error errors[ERRORS_KEPT];
+    unsigned errors_next;
 };
 
 /* NULL when there is none. */

@@ -39,7 +39,8 @@ files_for() {
         case $word in
         bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
         kdd) cp "$IMG/kdd.cpio" "$stage/" ;;
-        driver-domain) stage_driver_domain "$stage" ;;
+        driver-domain) stage_driver_domain "$stage" image ;;
+        test-domain) stage_driver_domain "$stage" image-test ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
         *)
             [ -e "$TOP/$word" ] || die "scenario $NAME wants $word, which is not there: make"
@@ -58,10 +59,9 @@ files_for() {
     rm -rf "$stage" "$2/RIG-SCENARIO"
 }
 
-stage_driver_domain() {
-    local image=$TOP/build/image
-    [ -f "$image/initramfs.gz" ] ||
-        die "no driver domain image in build/image: make image (drvdom image build)"
+stage_driver_domain() { # STAGE image|image-test: the domain finds it as /rig/image
+    local image=$TOP/build/$2
+    [ -f "$image/initramfs.gz" ] || die "no driver domain image in build/$2: make images"
     mkdir -p "$1/image"
     cp "$image/initramfs.gz" "$1/image/"
     # dom0 has the same kernel already, most of the time

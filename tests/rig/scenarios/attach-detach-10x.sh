@@ -8,7 +8,7 @@ nodes_are() {
     [ "$(xenstore-ls -f | grep -vc data/rig)" -le "$1" ]
 }
 
-dd_start dd
+dd_start dd memory=192   # its disks are files in its own memory
 dd=$(domid dd)
 guest_start g1
 g=$(domid g1)

@@ -4,7 +4,7 @@
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh
 
-dd_start dd
+dd_start dd memory=192   # its disks are files in its own memory
 dd=$(domid dd)
 n=1
 while [ $n -le 2 ]; do
