@@ -244,6 +244,9 @@ static int parse_file(struct conf *c, struct line *l)
     if (!size_bytes(l->words[2], &f->size_bytes) || f->size_bytes % 512)
         return bad(l, "\"%.40s\" is not a size as 64M (a multiple of 512 bytes; K, M, G)",
                    l->words[2]);
+    f->sparse = l->count == 4;
+    if (f->sparse && strcmp(l->words[3], "sparse") != 0)
+        return bad(l, "usage: file PATH SIZE [sparse]");
     c->file_count++;
     return 0;
 }
@@ -277,7 +280,7 @@ static const struct directive {
     {"mtu", "mtu INTERFACE BYTES", 2, 2, COUNT(mtu_count), parse_mtu},
     {"forward", "forward on|off", 1, 1, 0, parse_forward},
     {"wait", "wait PATH SECONDS", 2, 2, COUNT(wait_count), parse_wait},
-    {"file", "file PATH SIZE", 2, 2, COUNT(file_count), parse_file},
+    {"file", "file PATH SIZE [sparse]", 2, 3, COUNT(file_count), parse_file},
     {"drvdomd", "drvdomd ARGUMENT...", 1, WORDS, 0, parse_drvdomd},
 #undef COUNT
 };

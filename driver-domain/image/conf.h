@@ -53,6 +53,7 @@ struct conf_wait {
 struct conf_file {
     char path[CONF_PATH_BYTES];
     uint64_t size_bytes;
+    bool sparse; /* memory is taken when it is written, and may then be missing */
 };
 
 struct conf {

@@ -173,12 +173,12 @@ static int make_file(const struct conf_file *f)
 
     if (fd < 0)
         return -errno;
-    /* Allocated at once: a guest that fills a sparse file must not meet the end of memory. */
-    if (fallocate(fd, 0, 0, (off_t)f->size_bytes) < 0) {
-        rc = -errno;
-        if (rc == -EOPNOTSUPP)
-            rc = ftruncate(fd, (off_t)f->size_bytes) < 0 ? -errno : 0;
-    }
+    /* Allocated at once unless told otherwise: a guest that fills a sparse file must not meet the
+     * end of memory. */
+    if (f->sparse)
+        rc = ftruncate(fd, (off_t)f->size_bytes) < 0 ? -errno : 0;
+    else
+        rc = fallocate(fd, 0, 0, (off_t)f->size_bytes) < 0 ? -errno : 0;
     close(fd);
     if (rc < 0)
         unlink(f->path);
@@ -191,7 +191,8 @@ void boot_files(const struct conf *c)
         int rc = make_file(&c->files[i]);
 
         if (rc < 0)
-            log_error("file %s: cannot make its %llu bytes: %s", c->files[i].path,
-                      (unsigned long long)c->files[i].size_bytes, strerror(-rc));
+            log_error("file %s: cannot make its %llu bytes: %s%s", c->files[i].path,
+                      (unsigned long long)c->files[i].size_bytes, strerror(-rc),
+                      rc == -ENOSPC ? ": give the domain more memory, or say sparse" : "");
     }
 }

@@ -36,6 +36,7 @@ START_TEST(takes_everything)
                            "forward on\n"
                            "wait /dev/nvme0n1 10\n"
                            "file /run/disk0.img 64M\n"
+                           "file /run/disk1.img 512 sparse\n"
                            "drvdomd --log\n"
                            "drvdomd debug"),
                      0);
@@ -55,6 +56,7 @@ START_TEST(takes_everything)
     ck_assert_str_eq(c.waits[0].path, "/dev/nvme0n1");
     ck_assert_uint_eq(c.waits[0].seconds, 10);
     ck_assert_uint_eq(c.files[0].size_bytes, 64u << 20);
+    ck_assert(!c.files[0].sparse && c.files[1].sparse);
     ck_assert_uint_eq(c.drvdomd_arg_count, 2);
     ck_assert_str_eq(c.drvdomd_args[1], "debug");
 }
@@ -103,6 +105,7 @@ static const struct {
     {"file /run/a 1000", "multiple of 512"},
     {"file /run/a 64m", "not a size"},
     {"file /run/a M", "not a size"},
+    {"file /run/a 64M dense", "usage: file"},
     {"file /run/a 99999999999999999G", "not a size"},
     {"module ../evil", "not a path"},
     {"bridge xen\x01", "byte 0x01"},
