@@ -45,7 +45,7 @@ struct netif_rx_rsp {
     uint16_t id;
     uint16_t offset;
     uint16_t flags; /* NETIF_RXF_* */
-    int16_t status; /* bytes in this slot, or NETIF_RSP_* below 0 */
+    int16_t status; /* bytes in this slot, or NETIF_STATUS_* below 0 */
 };
 _Static_assert(sizeof(struct netif_rx_rsp) == NETIF_RX_SLOT, "netif.h: rx response");
 
@@ -96,10 +96,10 @@ enum {
 enum { NETIF_GSO_TCPV4 = 1, NETIF_GSO_TCPV6 = 2 };
 
 enum {
-    NETIF_RSP_DROPPED = -2,
-    NETIF_RSP_ERROR = -1,
-    NETIF_RSP_OKAY = 0,
-    NETIF_RSP_NULL = 1, /* answers an extra info's slot */
+    NETIF_STATUS_DROPPED = -2,
+    NETIF_STATUS_ERROR = -1,
+    NETIF_STATUS_OKAY = 0,
+    NETIF_STATUS_NULL = 1, /* answers an extra info's slot */
 };
 
 #endif

@@ -125,13 +125,13 @@ static int16_t finish(struct net_queue *q, struct tx_work *t)
         t->verdict = tx_header(&t->packet, &q->tx_rules, t->frame, &h);
     if (t->verdict == TX_SEND) {
         write_frame(q, t, &h);
-        return NETIF_RSP_OKAY;
+        return NETIF_STATUS_OKAY;
     }
     /* Multicast lists were not offered: the request is refused, nothing is sent. */
     if (t->verdict == TX_DROP)
         log_peer("queue %u: packet dropped: %s", q->index, t->packet.reason);
     q->stats->errors[STAT_WRITE]++;
-    return NETIF_RSP_ERROR;
+    return NETIF_STATUS_ERROR;
 }
 
 static void answer(struct net_queue *q, const struct tx_packet *p, int16_t status)

@@ -96,7 +96,7 @@ void rx_share(const struct rx_plan *p, unsigned i, uint32_t *from, uint16_t *len
 
 void rx_response(const struct rx_plan *p, unsigned i, uint16_t id, bool copied, void *out)
 {
-    struct netif_rx_rsp rsp = {.id = id, .status = NETIF_RSP_ERROR};
+    struct netif_rx_rsp rsp = {.id = id, .status = NETIF_STATUS_ERROR};
     uint32_t from;
     uint16_t len;
 

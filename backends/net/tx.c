@@ -210,6 +210,6 @@ struct netif_tx_rsp tx_response(const struct tx_packet *p, unsigned i, int16_t s
     assert(i < p->nslots);
     return (struct netif_tx_rsp){
         .id = p->slot[i].id,
-        .status = p->slot[i].extra ? (int16_t)NETIF_RSP_NULL : status,
+        .status = p->slot[i].extra ? (int16_t)NETIF_STATUS_NULL : status,
     };
 }

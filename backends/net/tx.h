@@ -85,7 +85,7 @@ enum tx_verdict tx_check(struct tx_packet *p, const struct tx_rules *r) must_che
 enum tx_verdict tx_header(struct tx_packet *p, const struct tx_rules *r, uint8_t *frame,
                           struct virtio_net_hdr *h) must_check;
 
-/* Response to slot i (0 .. nslots - 1); `status` NETIF_RSP_* for the packet as a whole. */
+/* Response to slot i (0 .. nslots - 1); `status` NETIF_STATUS_* for the packet as a whole. */
 struct netif_tx_rsp tx_response(const struct tx_packet *p, unsigned i, int16_t status);
 
 #endif
