@@ -48,7 +48,7 @@ $(FX)/fakexend: $(patsubst $(FX_DIR)/%.c,$(FX)/obj/%.o,$(wildcard $(FX_DIR)/hv/*
 $(FX)/xenbus: $(patsubst $(FX_DIR)/%.c,$(FX)/obj/%.o,$(wildcard $(FX_DIR)/xenbus/*.c)) \
               | $(addprefix $(FX)/lib/,$(FX_LIBS))
 	$(call say,LD,$@)
-	$(Q)$(CC) -pthread -Wl,-rpath,'$$ORIGIN/lib' -o $@ $^ -L$(FX)/lib -l:libfakexen.so -l:libxenevtchn.so.1
+	$(Q)$(CC) -pthread -Wl,-rpath,'$$ORIGIN/lib' -o $@ $^ -L$(FX)/lib -l:libfakexen.so
 
 $(FX)/fakexenctl: $(patsubst $(FX_DIR)/%.c,$(FX)/obj/%.o,$(wildcard $(FX_DIR)/ctl/*.c)) \
                   | $(addprefix $(FX)/lib/,$(FX_LIBS))

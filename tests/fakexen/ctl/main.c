@@ -27,6 +27,8 @@ static const struct verb {
     {"introduce", v_introduce, 1, "introduce DOMID [NAME]"},
     {"attach-vbd", v_attach_vbd, 4, "attach-vbd GUEST DD DEVID PARAMS [KEY=VALUE...]"},
     {"attach-vif", v_attach_vif, 4, "attach-vif GUEST DD DEVID BRIDGE [KEY=VALUE...]"},
+    {"devices-gone", v_devices_gone, 1, "devices-gone DOMID [SECONDS]"},
+    {"forget", v_forget, 1, "forget DOMID"},
     {"detach", v_detach, 4, "detach vbd|vif GUEST DD DEVID [SECONDS]"},
 };
 
