@@ -7,7 +7,7 @@ text    it as untrusted.
 dir drvdom
     path    ~/data/drvdom
     owner   back
-    perms   n$BACK r$DOM0
+    perms   n$BACK
     summary What drvdomd says of itself
 
 key state
@@ -47,7 +47,7 @@ dir device_error
     path    ~/error/backend/$KIND/$GUEST/$DEVID
     word    KIND
     owner   back
-    perms   n$BACK r$DOM0
+    perms   n$BACK
     summary Why a device failed, kept after its directory is gone
     text    The place where Linux's own backends report (xenbus_dev_error). drvdomd keeps the last 32.
 

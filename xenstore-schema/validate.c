@@ -11,6 +11,7 @@ struct run {
     const struct schema_dir *d;
     const struct schema_node *nodes;
     size_t n;
+    struct schema_ends ends;
     unsigned state[3]; /* by enum schema_owner: how far its end has come */
     void (*report)(void *arg, const struct schema_finding *f);
     void *arg;
@@ -160,6 +161,44 @@ static bool has_children(const struct run *r, const char *name)
     return false;
 }
 
+/* "n$BACK r$FRONT" -> "n1,r5".  False when it names a domain that is no end of this device. */
+static bool expand_perms(const struct run *r, const char *perms, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    buf[0] = '\0';
+    while (*perms && n < size) {
+        size_t len = strcspn(perms, " ");
+        unsigned id;
+
+        if (len == 6 && memcmp(perms + 1, "$BACK", 5) == 0)
+            id = r->ends.back_id;
+        else if (len == 7 && memcmp(perms + 1, "$FRONT", 6) == 0)
+            id = r->ends.front_id;
+        else if (len == 6 && memcmp(perms + 1, "$DOM0", 5) == 0)
+            id = 0;
+        else
+            return false;
+        n += (size_t)snprintf(buf + n, size - n, "%s%c%u", n ? "," : "", perms[0], id);
+        perms += len + strspn(perms + len, " ");
+    }
+    return n < size;
+}
+
+static void check_perms(struct run *r, const struct schema_node *node, const struct schema_key *k,
+                        const char *shown)
+{
+    char want[64], got[48], text[SCHEMA_WHY_MAX];
+
+    if (!node->perms || !expand_perms(r, k->perms, want, sizeof(want)))
+        return;
+    if (strcmp(want, node->perms) == 0)
+        return;
+    value_escape(got, sizeof(got), node->perms, strlen(node->perms));
+    snprintf(text, sizeof(text), "%s: permissions are %s, must be %s", shown, got, want);
+    tell(r, SCHEMA_BAD_PERMS, k, text);
+}
+
 static void check_node(struct run *r, const struct schema_node *node)
 {
     char text[SCHEMA_WHY_MAX], shown[64];
@@ -173,6 +212,8 @@ static void check_node(struct run *r, const struct schema_node *node)
     k = schema_dir_find(r->d, name, &index);
     if (k && in_sub && !k->sub)
         k = NULL;
+    if (k)
+        check_perms(r, node, k, shown);
     if (k && schema_key_parse(k, node->value, node->len, &v)) {
         schema_key_why(k, shown, node->value, node->len, text, sizeof(text));
         tell(r, SCHEMA_BAD_VALUE, k, text);
@@ -191,15 +232,15 @@ static unsigned progress(unsigned state)
 }
 
 size_t schema_validate(const struct schema_dir *d, const struct schema_node *nodes, size_t n,
-                       struct schema_states states,
+                       struct schema_ends ends,
                        void (*report)(void *arg, const struct schema_finding *f), void *arg)
 {
-    struct run r = {.d = d, .nodes = nodes, .n = n, .report = report, .arg = arg};
+    struct run r = {.d = d, .nodes = nodes, .n = n, .ends = ends, .report = report, .arg = arg};
     int last = last_sub(&r);
 
     r.state[SCHEMA_TOOLSTACK] = 4;
-    r.state[SCHEMA_BACK] = progress(states.back);
-    r.state[SCHEMA_FRONT] = progress(states.front);
+    r.state[SCHEMA_BACK] = progress(ends.back_state);
+    r.state[SCHEMA_FRONT] = progress(ends.front_state);
     for (size_t i = 0; i < n; i++)
         check_node(&r, &nodes[i]);
     for (size_t i = 0; i < d->nkeys; i++) {

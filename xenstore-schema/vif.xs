@@ -161,6 +161,7 @@ key mtu
     type     uint 68..65517
     owner    toolstack
     default  1500
+    perms    n$BACK r$FRONT
     summary  Largest packet in bytes; Windows reads it here
 key multi-queue-num-queues
     type     uint 1..64

@@ -1,4 +1,5 @@
 /* Directories as real peers write them, and with each thing wrong that the validator must see. */
+#include "schema/driver-domain.h"
 #include "schema/vbd.h"
 #include "schema/vif.h"
 #include "xenstore-schema/validate.h"
@@ -34,7 +35,7 @@ static size_t run(const struct schema_dir *d, const char *const *text, unsigned 
         nodes[n] = (struct schema_node){.name = names[n], .value = eq + 1, .len = strlen(eq + 1)};
     }
     said[0] = '\0';
-    return schema_validate(d, nodes, n, (struct schema_states){back, front}, note, NULL);
+    return schema_validate(d, nodes, n, (struct schema_ends){1, 5, back, front}, note, NULL);
 }
 
 #define VBD_FRONT_BASE                                                                             \
@@ -181,6 +182,102 @@ START_TEST(split_channels_need_both)
 }
 END_TEST
 
+START_TEST(permissions_are_compared)
+{
+    struct schema_node node = {.name = "state", .value = "4", .len = 1};
+    struct schema_ends ends = {.back_id = 1, .front_id = 5, .back_state = 5, .front_state = 5};
+    static const struct {
+        const char *perms;
+        size_t want;
+    } cases[] = {
+        {"n1,r5", 0}, {NULL, 0},    {"n1", 1},    {"n1,r5,r6", 1},
+        {"r1,r5", 1}, {"n5,r1", 1}, {"n1,b5", 1}, {"n1,r5\x1b", 1},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        node.perms = cases[i].perms;
+        said[0] = '\0';
+        schema_validate(&schema_dir_vbd_back, &node, 1, ends, note, NULL);
+        ck_assert_uint_eq(strstr(said, "state: permissions are") != NULL, cases[i].want);
+    }
+    ck_assert_ptr_nonnull(strstr(said, "permissions are n1,r5\\x1b, must be n1,r5\n"));
+}
+END_TEST
+
+/* --- a real system: tests/golden/schema/live.ls --- */
+
+struct live {
+    char path[256], value[256], perms[32];
+};
+static struct live live[256];
+static size_t nlive;
+
+static void read_live(void)
+{
+    FILE *f = fopen("tests/golden/schema/live.ls", "r");
+    char line[600];
+
+    ck_assert_ptr_nonnull(f);
+    nlive = 0;
+    while (fgets(line, sizeof(line), f)) {
+        struct live *l = &live[nlive];
+        char *eq = strstr(line, " = \""), *end = strstr(line, "\"   (");
+
+        if (line[0] == '#')
+            continue;
+        ck_assert_uint_lt(nlive, ARRAY_SIZE(live));
+        ck_assert(eq && end && end >= eq + 4);
+        snprintf(l->path, sizeof(l->path), "%.*s", (int)(eq - line), line);
+        snprintf(l->value, sizeof(l->value), "%.*s", (int)(end - eq - 4), eq + 4);
+        snprintf(l->perms, sizeof(l->perms), "%.*s", (int)strcspn(end + 5, ")"), end + 5);
+        nlive++;
+    }
+    fclose(f);
+}
+
+/* Validates what stands below dir; returns the number of nodes there. */
+static size_t validate_live(const struct schema_dir *d, const char *dir)
+{
+    struct schema_node nodes[64];
+    size_t n = 0, len = strlen(dir);
+
+    for (size_t i = 0; i < nlive; i++) {
+        if (strncmp(live[i].path, dir, len) != 0 || live[i].path[len] != '/')
+            continue;
+        ck_assert_uint_lt(n, ARRAY_SIZE(nodes));
+        nodes[n++] = (struct schema_node){.name = live[i].path + len + 1,
+                                          .value = live[i].value,
+                                          .len = strlen(live[i].value),
+                                          .perms = live[i].perms};
+    }
+    said[0] = '\0';
+    schema_validate(d, nodes, n, (struct schema_ends){1, 2, 4, 4}, note, NULL);
+    ck_assert_msg(said[0] == '\0', "%s: %s", dir, said);
+    return n;
+}
+
+START_TEST(a_healthy_system_has_no_finding)
+{
+    char dir[256];
+
+    read_live();
+    vbd_back_dir_of(dir, sizeof(dir), 1, 2, 51712);
+    ck_assert_uint_eq(validate_live(&schema_dir_vbd_back, dir), 26);
+    vif_back_dir_of(dir, sizeof(dir), 1, 2, 0);
+    ck_assert_uint_eq(validate_live(&schema_dir_vif_back, dir), 23);
+    vbd_front_dir(dir, sizeof(dir), 2, 51712);
+    ck_assert_uint_eq(validate_live(&schema_dir_vbd_front, dir), 10);
+    vif_front_dir(dir, sizeof(dir), 2, 0);
+    ck_assert_uint_eq(validate_live(&schema_dir_vif_front, dir), 18);
+    vbd_libxl_dir(dir, sizeof(dir), 2, 51712);
+    ck_assert_uint_eq(validate_live(&schema_dir_vbd_libxl, dir), 15);
+    vif_libxl_dir(dir, sizeof(dir), 2, 0);
+    ck_assert_uint_eq(validate_live(&schema_dir_vif_libxl, dir), 11);
+    drvdom_dir_of(dir, sizeof(dir), 1);
+    ck_assert_uint_eq(validate_live(&schema_dir_drvdom, dir), 2);
+}
+END_TEST
+
 START_TEST(any_garbage_is_survived)
 {
     srandom(2);
@@ -199,11 +296,13 @@ START_TEST(any_garbage_is_survived)
             names[j][len] = '\0';
             for (size_t b = 0; b < sizeof(values[j]); b++)
                 values[j][b] = (char)random();
-            nodes[j] = (struct schema_node){names[j], values[j], (size_t)random() % 40};
+            nodes[j] = (struct schema_node){names[j], values[j], (size_t)random() % 40,
+                                            i % 2 ? names[j] : NULL};
         }
         said[0] = '\0';
         schema_validate(&schema_dir_vbd_front, nodes, ARRAY_SIZE(nodes),
-                        (struct schema_states){(unsigned)random(), (unsigned)random()}, note, NULL);
+                        (struct schema_ends){1, 5, (unsigned)random(), (unsigned)random()}, note,
+                        NULL);
     }
 }
 END_TEST
@@ -222,6 +321,8 @@ int main(void)
     tcase_add_test(t, the_demanding_frontend_is_named);
     tcase_add_test(t, bad_and_unknown_are_told_apart);
     tcase_add_test(t, split_channels_need_both);
+    tcase_add_test(t, permissions_are_compared);
+    tcase_add_test(t, a_healthy_system_has_no_finding);
     tcase_add_test(t, any_garbage_is_survived);
     suite_add_tcase(s, t);
     r = srunner_create(s);
