@@ -77,6 +77,17 @@ static void check_c_names(const struct dir *d)
     }
 }
 
+/* The same key in another place: what the base dir said of permissions holds there, not here. */
+static struct key *inherited_key(const struct dir *d, const struct key *k)
+{
+    struct key *mine = take(sizeof(*mine));
+
+    *mine = *k;
+    if (d->perms && !k->has_perms)
+        mine->k.perms = d->perms;
+    return mine;
+}
+
 static void inherit(struct dir *d, const struct dir *from, const struct like *like)
 {
     if (from->sub && !d->sub) {
@@ -92,7 +103,7 @@ static void inherit(struct dir *d, const struct dir *from, const struct like *li
         if (mine)
             fail(mine->home == d ? mine->at : like->at, "key %s is already in %s", k->k.name,
                  k->home->name);
-        PUSH(d->keys, d->nkeys, k);
+        PUSH(d->keys, d->nkeys, inherited_key(d, k));
     }
 }
 

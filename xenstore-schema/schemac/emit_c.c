@@ -83,7 +83,7 @@ static void emit_all_words(const struct schema *s, FILE *out)
             bool seen = s->dirs[i]->external || k->k.type != SCHEMA_ENUM;
 
             for (size_t n = 0; n < ndone && !seen; n++)
-                seen = done[n] == k;
+                seen = strcmp(full_name(done[n]), full_name(k)) == 0;
             if (!seen) {
                 emit_words(k, out);
                 PUSH(done, ndone, k);

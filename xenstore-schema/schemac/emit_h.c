@@ -180,6 +180,7 @@ static void emit_dir(const struct dir *d, FILE *out)
 
         fprintf(out, "\n/* The subdirectory dir/%s; keys that say so may stand there. */\n",
                 d->sub);
+        fprintf(out, "#define %s_SUB \"%s\"\n", upper(d->name), d->sub);
         fprintf(out, "#define %s_LAST_%s %u\n", upper(d->name), upper(sub), d->sub_max);
         fprintf(out, "int %s_%s_dir(char *buf, size_t size, const char *dir, unsigned index);\n",
                 d->name, sub);

@@ -203,6 +203,7 @@ static void key_perms(struct parser *p, const struct line *l)
 {
     parse_perms(l);
     p->key->k.perms = l->arg;
+    p->key->has_perms = true;
 }
 
 static void key_since(struct parser *p, const struct line *l)

@@ -44,7 +44,7 @@ struct key {
     char *cname;         /* ring_ref_n */
     struct dir *home;    /* the dir whose accessors it has */
     char **word_names;   /* enum: C names of k.words */
-    bool has_type, has_owner, has_index;
+    bool has_type, has_owner, has_index, has_perms;
     enum presence presence;
     struct at default_at, only_if_at, unless_at;
     char *spec; /* where it is specified, or NULL */
