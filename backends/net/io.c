@@ -42,7 +42,7 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
     for (uint32_t i = 0; i < dev->setup.queues && !rc; i++)
-        rc = queue_init(&dev->queue[i], w, i, fds[i], w->loop.epfd, true);
+        rc = net_queue_init(&dev->queue[i], w, i, fds[i], w->loop.epfd);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;
 }
 
@@ -65,7 +65,7 @@ static void disconnect_all(struct net_dev *dev)
     if (port_set_carrier(dev->queue[0].port_fd, false))
         log_debug("carrier: not supported by this port");
     while (dev->running > 0)
-        queue_disconnect(&dev->queue[--dev->running]);
+        net_queue_disconnect(&dev->queue[--dev->running]);
 }
 
 static int connect_guest(struct worker *w, const void *payload, size_t len, struct why *why)
@@ -84,7 +84,7 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
     if (rc)
         return why_set(why, rc, "offloads of the port: %s", strerror(-rc));
     while (dev->running < c.queues && !rc) {
-        rc = queue_connect(&dev->queue[dev->running], &c, dev->setup.mtu, why);
+        rc = net_queue_connect(&dev->queue[dev->running], &c, dev->setup.mtu, why);
         dev->running += !rc;
     }
     if (rc)
@@ -110,7 +110,7 @@ static void report_faults(struct worker *w, struct net_dev *dev)
             continue;
         dev->told = true;
         for (uint32_t k = 0; k < dev->running; k++)
-            queue_stop(&dev->queue[k]);
+            net_queue_stop(&dev->queue[k]);
         worker_fault(w, q->fault, "queue %u: %s", q->index, q->fault_text);
     }
 }
@@ -122,7 +122,7 @@ static int run(struct worker *w)
 
     while (!w->loop.quit) {
         uint64_t timeout = loop_next_timer_ns(&w->loop);
-        int rc = queue_turn(q, timeout);
+        int rc = net_queue_turn(q, timeout);
 
         if (!rc && (q->command || timeout != UINT64_MAX)) {
             q->command = false;

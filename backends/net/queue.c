@@ -27,14 +27,11 @@ static uint8_t *take_memory(size_t bytes)
     return m == MAP_FAILED ? NULL : m;
 }
 
-int queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd, int command_fd,
-               bool one_thread)
+int net_queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd,
+                   int command_fd)
 {
-    struct reactor_config c = {.ev = &q->ev,
-                               .device_fd = port_fd,
-                               .command_fd = command_fd,
-                               .depth = QUEUE_OPS,
-                               .one_thread = one_thread};
+    struct reactor_config c = {
+        .ev = &q->ev, .device_fd = port_fd, .command_fd = command_fd, .depth = QUEUE_OPS};
     int rc;
 
     q->w = w;
@@ -54,6 +51,15 @@ int queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_f
     q->tx_area = take_memory(TX_ARENA);
     q->rx_area = take_memory((size_t)RX_FRAMES * RX_STRIDE);
     return q->tx_area && q->rx_area ? 0 : -ENOMEM;
+}
+
+void net_queue_fini(struct net_queue *q)
+{
+    reactor_close(&q->reactor);
+    evtchn_close(&q->ev);
+    grant_batch_fini(&q->batch);
+    munmap(q->tx_area, TX_ARENA);
+    munmap(q->rx_area, (size_t)RX_FRAMES * RX_STRIDE);
 }
 
 static int map_ring(struct net_queue *q, struct ring *r, void **page, uint32_t ref,
@@ -94,7 +100,8 @@ static int connect_rings(struct net_queue *q, const struct net_queue_keys *k, st
     return rc;
 }
 
-int queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu, struct why *why)
+int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu,
+                      struct why *why)
 {
     int rc;
 
@@ -109,13 +116,13 @@ int queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu
     q->rx_held_since_ns = 0;
     rc = connect_rings(q, &c->queue[q->index], why);
     if (rc) {
-        queue_disconnect(q);
+        net_queue_disconnect(q);
         return rc;
     }
     /* What the guest put on the ring before we were bound sent us no event. */
     q->serving = true;
     for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++)
-        queue_notify(q, &q->port[i]);
+        net_queue_notify(q, &q->port[i]);
     return 0;
 }
 
@@ -134,15 +141,15 @@ static bool take_event(struct net_queue *q)
                 q->port[i].masked = q->woken = true;
         }
         q->stats->events += e.tag != 0;
-    } else if (e.tag & QUEUE_TAG_WRITE) {
-        queue_tx_done(q, e.tag, e.res);
+    } else if (e.tag & NET_TAG_WRITE) {
+        net_queue_tx_done(q, e.tag, e.res);
     } else {
-        queue_rx_done(q, e.tag, e.res);
+        net_queue_rx_done(q, e.tag, e.res);
     }
     return true;
 }
 
-void queue_stop(struct net_queue *q)
+void net_queue_stop(struct net_queue *q)
 {
     q->serving = false;
     /* A write never waits.  Of a chain of reads only the first one waits, and cancelling it lets
@@ -168,9 +175,9 @@ static void unmap_page(struct net_queue *q, void **page)
     *page = NULL;
 }
 
-void queue_disconnect(struct net_queue *q)
+void net_queue_disconnect(struct net_queue *q)
 {
-    queue_stop(q);
+    net_queue_stop(q);
     for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
         int rc = q->port[i].local ? evtchn_unbind(&q->ev, q->port[i].local) : 0;
 
@@ -182,7 +189,7 @@ void queue_disconnect(struct net_queue *q)
     unmap_page(q, &q->rx_page);
 }
 
-void queue_fault(struct net_queue *q, int err, const char *text)
+void net_queue_fault(struct net_queue *q, int err, const char *text)
 {
     if (q->fault)
         return;
@@ -191,7 +198,7 @@ void queue_fault(struct net_queue *q, int err, const char *text)
     q->serving = false;
 }
 
-void queue_notify(struct net_queue *q, struct net_port *p)
+void net_queue_notify(struct net_queue *q, struct net_port *p)
 {
     int rc;
 
@@ -200,7 +207,7 @@ void queue_notify(struct net_queue *q, struct net_port *p)
     rc = evtchn_notify(&q->ev, p->local);
     q->stats->notifies++;
     if (rc)
-        queue_fault(q, rc, "the guest has closed its event channel");
+        net_queue_fault(q, rc, "the guest has closed its event channel");
 }
 
 /* ---- serving ---- */
@@ -236,17 +243,17 @@ static uint64_t acknowledge(struct net_queue *q)
 static uint64_t serve(struct net_queue *q)
 {
     uint64_t sleep_ns;
-    bool work = queue_tx_sweep(q);
+    bool work = net_queue_tx_sweep(q);
     bool more;
 
-    work |= queue_rx_sweep(q);
+    work |= net_queue_rx_sweep(q);
     if (work)
         q->idle_wakes = 0;
     else
         q->idle_wakes += q->woken;
     q->woken = false;
-    more = q->serving && queue_tx_rest(q);
-    more |= q->serving && queue_rx_rest(q);
+    more = q->serving && net_queue_tx_rest(q);
+    more |= q->serving && net_queue_rx_rest(q);
     if (more)
         return 0;
     sleep_ns = acknowledge(q);
@@ -256,7 +263,7 @@ static uint64_t serve(struct net_queue *q)
     return sleep_ns;
 }
 
-int queue_turn(struct net_queue *q, uint64_t timeout_ns)
+int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
 {
     int rc;
 

@@ -99,33 +99,35 @@ struct net_queue {
 };
 
 /* ---- life (queue.c); 0 or -errno ---- */
-int queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd, int command_fd,
-               bool one_thread) must_check;
-int queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu,
-                  struct why *why) must_check;
+int net_queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd,
+                   int command_fd) must_check;
+/* Gives back everything, after net_queue_disconnect(); for tests, as a worker simply ends. */
+void net_queue_fini(struct net_queue *q);
+int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu,
+                      struct why *why) must_check;
 /* Finishes what is in flight, unmaps, unbinds.  By the thread that serves it, or after that. */
-void queue_disconnect(struct net_queue *q);
+void net_queue_disconnect(struct net_queue *q);
 /* Stops serving; keeps everything mapped. */
-void queue_stop(struct net_queue *q);
+void net_queue_stop(struct net_queue *q);
 
 /* One round: takes what has happened, serves both directions, sleeps if there is nothing to do (at
  * most timeout_ns).  Sets q->command when the command descriptor is readable.  0 or -errno. */
-int queue_turn(struct net_queue *q, uint64_t timeout_ns) must_check;
+int net_queue_turn(struct net_queue *q, uint64_t timeout_ns) must_check;
 
 /* The guest broke the protocol, or its end is gone: stop. */
-void queue_fault(struct net_queue *q, int err, const char *text);
-void queue_notify(struct net_queue *q, struct net_port *p);
+void net_queue_fault(struct net_queue *q, int err, const char *text);
+void net_queue_notify(struct net_queue *q, struct net_port *p);
 
 /* ---- the two directions ---- */
 /* True when something was done. */
-bool queue_tx_sweep(struct net_queue *q);
-bool queue_rx_sweep(struct net_queue *q);
+bool net_queue_tx_sweep(struct net_queue *q);
+bool net_queue_rx_sweep(struct net_queue *q);
 /* Before sleeping: asks the guest for the events needed.  True: do not sleep, there is work. */
-bool queue_tx_rest(struct net_queue *q);
-bool queue_rx_rest(struct net_queue *q);
+bool net_queue_tx_rest(struct net_queue *q);
+bool net_queue_rx_rest(struct net_queue *q);
 /* Completions of port operations; tags are theirs. */
-enum { QUEUE_TAG_WRITE = 1 << 16 }; /* else a read, tag = buffer */
-void queue_tx_done(struct net_queue *q, uint32_t tag, int res);
-void queue_rx_done(struct net_queue *q, uint32_t tag, int res);
+enum { NET_TAG_WRITE = 1 << 16 }; /* else a read, tag = buffer */
+void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res);
+void net_queue_rx_done(struct net_queue *q, uint32_t tag, int res);
 
 #endif

@@ -41,14 +41,14 @@ static void arm_reads(struct net_queue *q, unsigned n)
     }
 }
 
-void queue_rx_done(struct net_queue *q, uint32_t tag, int res)
+void net_queue_rx_done(struct net_queue *q, uint32_t tag, int res)
 {
     assert(q->rx_reading > 0);
     q->rx_reading--;
     if (!q->serving) /* cancelled, or too late: nobody will place it */
         return;
     if (res < PORT_HEADER) {
-        queue_fault(q, res < 0 ? res : -EIO, "the network interface is gone");
+        net_queue_fault(q, res < 0 ? res : -EIO, "the network interface is gone");
         return;
     }
     assert(tag == q->rx_filled % RX_FRAMES); /* a chain completes in order */
@@ -72,7 +72,7 @@ static void place(struct net_queue *q, uint32_t number, uint32_t *nslots)
 
         if (ring_back_take(&q->rx, &req) != 1) { /* it said so a moment ago */
             (*nslots)--;
-            queue_fault(q, -EPROTO, "rx ring: impossible producer index");
+            net_queue_fault(q, -EPROTO, "rx ring: impossible producer index");
             return;
         }
         *s = (struct rx_slot){.id = req.id, .index = (uint16_t)i, .frame = number, .copy = NO_COPY};
@@ -110,7 +110,7 @@ static uint32_t gather(struct net_queue *q)
     int avail = ring_back_avail(&q->rx);
 
     if (avail < 0) {
-        queue_fault(q, avail, "rx ring: impossible producer index");
+        net_queue_fault(q, avail, "rx ring: impossible producer index");
         return 0;
     }
     grant_batch_reset(&q->batch);
@@ -144,7 +144,7 @@ static void answer(struct net_queue *q, uint32_t nslots)
     }
 }
 
-bool queue_rx_sweep(struct net_queue *q)
+bool net_queue_rx_sweep(struct net_queue *q)
 {
     uint32_t nslots;
     int rc;
@@ -159,7 +159,7 @@ bool queue_rx_sweep(struct net_queue *q)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
     answer(q, nslots);
     if (ring_back_push(&q->rx))
-        queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
+        net_queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
     q->rx_held_since_ns = 0;
     q->stats->sweeps++;
     return true;
@@ -173,7 +173,7 @@ static bool rest_until(struct net_queue *q, uint32_t slots)
     int rc = ring_back_rest_until(&q->rx, slots);
 
     if (rc < 0)
-        queue_fault(q, rc, "rx ring: impossible producer index");
+        net_queue_fault(q, rc, "rx ring: impossible producer index");
     return rc > 0;
 }
 
@@ -195,7 +195,7 @@ static bool rest_holding(struct net_queue *q)
     return false;
 }
 
-bool queue_rx_rest(struct net_queue *q)
+bool net_queue_rx_rest(struct net_queue *q)
 {
     int avail;
 
@@ -205,7 +205,7 @@ bool queue_rx_rest(struct net_queue *q)
         return false;
     avail = ring_back_avail(&q->rx);
     if (avail < 0)
-        queue_fault(q, avail, "rx ring: impossible producer index");
+        net_queue_fault(q, avail, "rx ring: impossible producer index");
     else if (avail == 0)
         return rest_until(q, 1);
     else

@@ -25,11 +25,11 @@ static int take_packet(struct net_queue *q, struct tx_packet *p)
     if (more == 0)
         return 1;
     if (more < 0)
-        queue_fault(q, more, p->reason);
+        net_queue_fault(q, more, p->reason);
     else if (rc < 0)
-        queue_fault(q, rc, "tx ring: impossible producer index");
+        net_queue_fault(q, rc, "tx ring: impossible producer index");
     else
-        queue_fault(q, -EPROTO, "a packet that goes on beyond the producer index");
+        net_queue_fault(q, -EPROTO, "a packet that goes on beyond the producer index");
     return -EPROTO;
 }
 
@@ -86,7 +86,7 @@ static unsigned gather(struct net_queue *q)
             break;
         t->verdict = tx_check(&t->packet, &q->tx_rules);
         if (t->verdict == TX_FATAL) {
-            queue_fault(q, -EPROTO, t->packet.reason);
+            net_queue_fault(q, -EPROTO, t->packet.reason);
             break;
         }
         if (t->verdict == TX_SEND) {
@@ -106,7 +106,7 @@ static void write_frame(struct net_queue *q, struct tx_work *t, const struct vir
 
     memcpy(start, h, PORT_HEADER);
     io_uring_prep_write(sqe, REACTOR_FILE_DEVICE, start, PORT_HEADER + (unsigned)t->packet.len, 0);
-    reactor_tag(&q->reactor, sqe, QUEUE_TAG_WRITE, true);
+    reactor_tag(&q->reactor, sqe, NET_TAG_WRITE, true);
     q->tx_writing++;
     q->stats->ops[STAT_WRITE]++;
     q->stats->bytes[STAT_WRITE] += t->packet.len;
@@ -143,7 +143,7 @@ static void answer(struct net_queue *q, const struct tx_packet *p, int16_t statu
     }
 }
 
-bool queue_tx_sweep(struct net_queue *q)
+bool net_queue_tx_sweep(struct net_queue *q)
 {
     unsigned n;
     int rc;
@@ -159,21 +159,21 @@ bool queue_tx_sweep(struct net_queue *q)
     for (unsigned i = 0; i < n; i++)
         answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
     if (ring_back_push(&q->tx))
-        queue_notify(q, &q->port[0]);
+        net_queue_notify(q, &q->port[0]);
     q->stats->sweeps++;
     return true;
 }
 
-bool queue_tx_rest(struct net_queue *q)
+bool net_queue_tx_rest(struct net_queue *q)
 {
     int rc = ring_back_rest(&q->tx);
 
     if (rc < 0)
-        queue_fault(q, rc, "tx ring: impossible producer index");
+        net_queue_fault(q, rc, "tx ring: impossible producer index");
     return rc > 0;
 }
 
-void queue_tx_done(struct net_queue *q, uint32_t tag, int res)
+void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res)
 {
     (void)tag;
     assert(q->tx_writing > 0);

@@ -42,7 +42,7 @@ static int make_ring(struct reactor *r, const struct reactor_config *c)
     };
     int rc = -EINVAL;
 
-    for (unsigned i = c->one_thread ? 0 : 1; i < ARRAY_SIZE(flags) && rc == -EINVAL; i++) {
+    for (unsigned i = c->deferred ? 0 : 1; i < ARRAY_SIZE(flags) && rc == -EINVAL; i++) {
         struct io_uring_params p = {.flags = flags[i] | IORING_SETUP_R_DISABLED |
                                              IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP};
 

@@ -49,8 +49,10 @@ struct reactor_event {
 struct reactor_config {
     struct evtchn *ev; /* stays the caller's, as do the descriptors */
     int device_fd, command_fd;
-    uint32_t depth;  /* device operations in flight at most */
-    bool one_thread; /* only the thread that opens it will ever use it: cheaper */
+    uint32_t depth; /* device operations in flight at most */
+    /* Task work is put off to the next wait: cheapest, but only one thread may ever use the ring,
+     * and kernels from 6.12 on then run one operation of a linked chain per wait. */
+    bool deferred;
 };
 
 /* 0 or -errno with nothing left behind. */

@@ -1,0 +1,728 @@
+/*
+ * A whole vif queue, io_uring included, against a frontend in this process; a datagram socket pair
+ * is the port.  Grants and event channels are the stand-ins below: they replace transport/xen's
+ * grant.c and evtchn.c at link time.  What Xen itself does with them is fakexen's and the rig's to
+ * show.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backends/net/port.h"
+#include "backends/net/queue.h"
+#include "tests/unit/net_frames.h"
+#include "transport/base/log.h"
+
+enum {
+    GUEST = 7,
+    TX_RING = 1,
+    RX_RING = 2,
+    TX_DATA = 256,  /* grants of transmit pages */
+    RX_DATA = 1024, /* grants of receive pages: + slot number */
+    GREFS = 1024 + 256,
+    TX_PORT = 5,
+    RX_PORT = 6,
+    CANARY = 0xc5,
+};
+
+static _Alignas(4096) uint8_t page[GREFS][GRANT_PAGE];
+static bool bad_gref[GREFS];
+static int copy_fails;
+static unsigned copy_calls;
+
+/* ---- stand-in: event channels, masked from delivery to acknowledgement ---- */
+
+static int ev_fd;
+static bool ev_masked[8], ev_pending[8];
+static unsigned notified[8], unmasked;
+
+static void kick(uint32_t port)
+{
+    uint64_t one = 1;
+
+    ev_pending[port] = true;
+    if (!ev_masked[port])
+        ck_assert_int_eq(write(ev_fd, &one, sizeof(one)), sizeof(one));
+}
+
+int evtchn_open(struct evtchn *e)
+{
+    e->h = NULL;
+    ev_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return ev_fd < 0 ? -errno : 0;
+}
+void evtchn_close(struct evtchn *e)
+{
+    (void)e;
+    close(ev_fd);
+}
+int evtchn_restrict(struct evtchn *e, unsigned domid)
+{
+    (void)e;
+    return domid == GUEST ? 0 : -EINVAL;
+}
+int evtchn_fd(const struct evtchn *e)
+{
+    (void)e;
+    return ev_fd;
+}
+int evtchn_bind(struct evtchn *e, unsigned domid, uint32_t remote)
+{
+    (void)e;
+    return domid == GUEST && (remote == TX_PORT || remote == RX_PORT) ? (int)remote : -EINVAL;
+}
+int evtchn_unbind(struct evtchn *e, uint32_t port)
+{
+    (void)e;
+    ev_masked[port] = ev_pending[port] = false;
+    return 0;
+}
+int evtchn_pending(struct evtchn *e)
+{
+    uint64_t n;
+
+    (void)e;
+    (void)!read(ev_fd, &n, sizeof(n));
+    for (int p = TX_PORT; p <= RX_PORT; p++) {
+        if (!ev_pending[p] || ev_masked[p])
+            continue;
+        ev_pending[p] = false;
+        ev_masked[p] = true;
+        if (p == TX_PORT && ev_pending[RX_PORT])
+            kick(RX_PORT);
+        return p;
+    }
+    return 0;
+}
+int evtchn_unmask(struct evtchn *e, uint32_t port)
+{
+    (void)e;
+    ck_assert(ev_masked[port]);
+    ev_masked[port] = false;
+    unmasked++;
+    if (ev_pending[port])
+        kick(port);
+    return 0;
+}
+int evtchn_notify(struct evtchn *e, uint32_t port)
+{
+    (void)e;
+    notified[port]++;
+    return 0;
+}
+
+/* ---- stand-in: grants ---- */
+
+int grant_open(struct grant *g)
+{
+    g->h = NULL;
+    return 0;
+}
+void grant_close(struct grant *g)
+{
+    (void)g;
+}
+void *grant_map(struct grant *g, unsigned domid, const uint32_t *refs, uint32_t count)
+{
+    (void)g;
+    ck_assert_uint_eq(domid, GUEST);
+    ck_assert_uint_eq(count, 1);
+    if (refs[0] >= GREFS || bad_gref[refs[0]]) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return page[refs[0]];
+}
+void *grant_map_ro(struct grant *g, unsigned domid, const uint32_t *refs, uint32_t count)
+{
+    return grant_map(g, domid, refs, count);
+}
+int grant_unmap(struct grant *g, void *addr, uint32_t count)
+{
+    (void)g;
+    ck_assert_ptr_nonnull(addr);
+    ck_assert_uint_eq(count, 1);
+    return 0;
+}
+int grant_batch_init(struct grant_batch *b, unsigned domid, uint32_t capacity)
+{
+    *b = (struct grant_batch){
+        .domid = domid, .capacity = capacity, .seg = calloc(capacity, sizeof(*b->seg))};
+    return b->seg ? 0 : -ENOMEM;
+}
+void grant_batch_fini(struct grant_batch *b)
+{
+    free(b->seg);
+}
+
+static uint32_t add(struct grant_batch *b, void *local, uint32_t ref, uint16_t off, uint16_t len,
+                    uint16_t flags)
+{
+    xengnttab_grant_copy_segment_t *s = &b->seg[b->count];
+
+    ck_assert_uint_lt(b->count, b->capacity);
+    ck_assert(len > 0 && off + len <= GRANT_PAGE); /* R18: never in a batch */
+    memset(s, 0, sizeof(*s));
+    s->flags = flags;
+    s->len = len;
+    s->source.virt = local;
+    s->dest.foreign.ref = ref;
+    s->dest.foreign.offset = off;
+    s->status = -1;
+    return b->count++;
+}
+uint32_t grant_batch_from_peer(struct grant_batch *b, void *local, uint32_t ref, uint16_t off,
+                               uint16_t len)
+{
+    return add(b, local, ref, off, len, GNTCOPY_source_gref);
+}
+uint32_t grant_batch_to_peer(struct grant_batch *b, const void *local, uint32_t ref, uint16_t off,
+                             uint16_t len)
+{
+    return add(b, (void *)(uintptr_t)local, ref, off, len, GNTCOPY_dest_gref);
+}
+int grant_batch_run(struct grant *g, struct grant_batch *b)
+{
+    (void)g;
+    copy_calls += b->count > 0;
+    if (copy_fails > 0) {
+        copy_fails--;
+        return -EFAULT;
+    }
+    for (uint32_t i = 0; i < b->count; i++) {
+        xengnttab_grant_copy_segment_t *s = &b->seg[i];
+        uint32_t ref = s->dest.foreign.ref;
+        uint8_t *peer;
+
+        if (ref >= GREFS || bad_gref[ref])
+            continue;
+        peer = page[ref] + s->dest.foreign.offset;
+        if (s->flags == GNTCOPY_dest_gref)
+            memcpy(peer, s->source.virt, s->len);
+        else
+            memcpy(s->source.virt, peer, s->len);
+        s->status = 0;
+    }
+    return 0;
+}
+
+/* ---- the guest ---- */
+
+static struct worker worker;
+static struct dev_stats stats;
+static struct net_queue *q;
+static struct ring tx, rx;
+static struct net_connect conn;
+static int wire, command; /* our ends */
+static uint8_t f[RX_FRAME_MAX + PORT_HEADER];
+static uint32_t tx_gref;
+
+static void connect_queue(void)
+{
+    struct why why;
+
+    ring_front_init(&tx, page[TX_RING], GRANT_PAGE, NETIF_TX_SLOT);
+    ring_front_init(&rx, page[RX_RING], GRANT_PAGE, NETIF_RX_SLOT);
+    ck_assert_int_eq(net_queue_connect(q, &conn, 1500, &why), 0);
+    memset(notified, 0, sizeof(notified));
+    tx_gref = TX_DATA;
+}
+
+static void start(void)
+{
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+    wire = pair[1];
+    command = eventfd(0, EFD_NONBLOCK);
+    worker.id.domid = GUEST;
+    worker.stats = &stats;
+    memset(&stats, 0, sizeof(stats));
+    memset(bad_gref, 0, sizeof(bad_gref));
+    memset(page[RX_DATA], CANARY, 256 * GRANT_PAGE);
+    q = calloc(1, sizeof(*q));
+    ck_assert_int_eq(net_queue_init(q, &worker, 0, pair[0], command), 0);
+    conn = (struct net_connect){.queues = 1,
+                                .sg = true,
+                                .gso4 = true,
+                                .gso6 = true,
+                                .csum4 = true,
+                                .csum6 = true,
+                                .rx_notify = true,
+                                .queue[0] = {TX_RING, RX_RING, TX_PORT, RX_PORT}};
+    connect_queue();
+}
+
+static void stop(void)
+{
+    net_queue_disconnect(q);
+    ck_assert_ptr_null(q->tx_page);
+    net_queue_fini(q);
+    free(q);
+    close(wire);
+    close(command);
+}
+
+/* Lets the backend work until it has nothing to do. */
+static void settle(void)
+{
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(net_queue_turn(q, 1000000), 0);
+}
+
+static void tx_put(uint16_t id, uint32_t gref, uint16_t off, uint16_t size, uint16_t flags)
+{
+    struct netif_tx_req r = {.gref = gref, .offset = off, .flags = flags, .id = id, .size = size};
+
+    ring_front_put(&tx, &r, sizeof(r));
+}
+
+static void tx_push(void)
+{
+    if (ring_front_push(&tx))
+        kick(TX_PORT);
+}
+
+/* Sends f[0 .. len) in one slot per page; the number of slots. */
+static unsigned tx_frame(size_t len, uint16_t flags, const struct netif_extra *extra)
+{
+    unsigned n = (unsigned)((len + 4095) / 4096);
+
+    for (unsigned i = 0; i < n; i++) {
+        size_t at = i * 4096u, share = MIN(len - at, (size_t)4096);
+        uint16_t fl = (uint16_t)((i + 1 < n ? NETIF_TXF_MORE_DATA : 0) |
+                                 (i == 0 ? flags | (extra ? NETIF_TXF_EXTRA_INFO : 0) : 0));
+
+        memcpy(page[tx_gref], f + at, share);
+        tx_put((uint16_t)(100 + i), tx_gref++, 0, (uint16_t)(i == 0 ? len : share), fl);
+        if (i == 0 && extra)
+            ring_front_put(&tx, extra, sizeof(*extra));
+    }
+    return n + !!extra;
+}
+
+static int16_t tx_answer(uint16_t *id)
+{
+    uint8_t raw[NETIF_TX_SLOT];
+    struct netif_tx_rsp rsp;
+
+    ck_assert_int_eq(ring_front_take(&tx, raw), 1);
+    memcpy(&rsp, raw, sizeof(rsp));
+    if (id)
+        *id = rsp.id;
+    return rsp.status;
+}
+
+static ssize_t on_wire(void *buf)
+{
+    return recv(wire, buf, sizeof(f), MSG_DONTWAIT);
+}
+
+static void rx_post(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct netif_rx_req r = {.id = (uint16_t)(rx.prod * 7 + 3),
+                                 .gref = RX_DATA + (rx.prod & (NETIF_RING_SLOTS - 1))};
+
+        ring_front_put(&rx, &r, sizeof(r));
+    }
+    if (ring_front_push(&rx))
+        kick(RX_PORT);
+}
+
+static void to_wire(const struct virtio_net_hdr *h, size_t len)
+{
+    static uint8_t out[sizeof(f)];
+
+    memcpy(out, h, PORT_HEADER);
+    memcpy(out + PORT_HEADER, f, len);
+    ck_assert_int_eq(send(wire, out, PORT_HEADER + len, 0), PORT_HEADER + (ssize_t)len);
+}
+
+static struct netif_rx_rsp rx_answer(void)
+{
+    struct netif_rx_rsp rsp;
+
+    ck_assert_int_eq(ring_front_take(&rx, &rsp), 1);
+    return rsp;
+}
+
+static const struct virtio_net_hdr plain;
+
+/* ---- transmit ---- */
+
+START_TEST(sends_frames_in_order)
+{
+    static uint8_t got[sizeof(f)];
+    uint16_t id;
+
+    start();
+    for (unsigned i = 0; i < 150; i++) {
+        size_t len = frame_build(f, FRAME_UDP4, 0, 18 + i);
+
+        f[42] = (uint8_t)i;
+        (void)tx_frame(len, 0, NULL);
+        if (i % 50 == 49)
+            tx_push();
+    }
+    settle();
+    for (unsigned i = 0; i < 150; i++) {
+        ck_assert_int_eq(on_wire(got), PORT_HEADER + 60 + i);
+        ck_assert_mem_eq(got, &plain, PORT_HEADER);
+        ck_assert_uint_eq(got[PORT_HEADER + 42], i);
+        ck_assert_int_eq(tx_answer(&id), NETIF_STATUS_OKAY);
+        ck_assert_uint_eq(id, 100);
+    }
+    ck_assert_int_eq(on_wire(got), -1);
+    ck_assert_uint_ge(notified[TX_PORT], 1);
+    ck_assert_uint_eq(notified[RX_PORT], 0);
+    ck_assert_uint_le(copy_calls, 5); /* batches, not frames */
+    stop();
+}
+END_TEST
+
+START_TEST(sends_a_large_segment_whole)
+{
+    static uint8_t got[sizeof(f)];
+    struct netif_extra e = {.type = NETIF_EXTRA_GSO, .u.gso = {1448, NETIF_GSO_TCPV4, 0, 0}};
+    size_t len = frame_build(f, FRAME_TCP4, 0, 64000);
+    struct virtio_net_hdr h;
+
+    start();
+    for (unsigned round = 0; round < 14; round++) {
+        unsigned slots = tx_frame(len, NETIF_TXF_CSUM_BLANK, &e);
+
+        tx_push();
+        settle();
+        ck_assert_int_eq(on_wire(got), PORT_HEADER + (ssize_t)len);
+        memcpy(&h, got, sizeof(h));
+        ck_assert_uint_eq(h.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+        ck_assert_uint_eq(h.gso_size, 1448);
+        ck_assert_mem_eq(got + PORT_HEADER, f, len);
+        for (unsigned i = 0; i < slots; i++)
+            ck_assert_int_eq(tx_answer(NULL), i == 1 ? NETIF_STATUS_NULL : NETIF_STATUS_OKAY);
+    }
+    stop();
+}
+END_TEST
+
+/* N15: one bad grant in the middle; the neighbours of the packet go out. */
+START_TEST(bad_grant_loses_one_packet)
+{
+    static uint8_t got[sizeof(f)];
+    struct netif_extra e = {.type = NETIF_EXTRA_GSO, .u.gso = {1448, NETIF_GSO_TCPV4, 0, 0}};
+    size_t small, len;
+
+    start();
+    small = frame_build(f, FRAME_UDP4, 0, 18);
+    (void)tx_frame(small, 0, NULL);
+    len = frame_build(f, FRAME_TCP4, 0, 9000);
+    bad_gref[tx_gref + 1] = true;
+    ck_assert_uint_eq(tx_frame(len, NETIF_TXF_CSUM_BLANK, &e), 4);
+    (void)frame_build(f, FRAME_UDP4, 0, 18);
+    (void)tx_frame(small, 0, NULL);
+    tx_push();
+    settle();
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_NULL);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    ck_assert_int_eq(on_wire(got), PORT_HEADER + (ssize_t)small);
+    ck_assert_int_eq(on_wire(got), PORT_HEADER + (ssize_t)small);
+    ck_assert_int_eq(on_wire(got), -1);
+    stop();
+}
+END_TEST
+
+/* R18: the ioctl fails as a whole: nothing is known, nothing is sent. */
+START_TEST(failed_copy_sends_nothing)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+
+    start();
+    copy_fails = 1;
+    (void)tx_frame(len, 0, NULL);
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    settle();
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(on_wire(f), -1);
+    stop();
+}
+END_TEST
+
+/* N3, N8, R1: the ring stops, nothing hangs, the text says why. */
+START_TEST(stops_on_broken_rings)
+{
+    struct netif_extra e = {
+        .type = NETIF_EXTRA_GSO, .flags = NETIF_EXTRA_MORE, .u.gso = {1448, NETIF_GSO_TCPV4, 0, 0}};
+
+    for (int i = 0; i < 5; i++) {
+        start();
+        if (i == 0)
+            tx_put(1, TX_DATA, 0, 100, NETIF_TXF_MORE_DATA);
+        if (i == 1) {
+            tx_put(1, TX_DATA, 0, 100, NETIF_TXF_EXTRA_INFO);
+            ring_front_put(&tx, &e, sizeof(e));
+        }
+        if (i == 2)
+            tx_put(1, TX_DATA, 4000, 100, 0);
+        tx_push();
+        if (i == 3)
+            ring_raw_set(&tx, 0, 257);
+        if (i == 4)
+            ring_raw_set(&rx, 0, 0u - 1);
+        kick(TX_PORT);
+        settle();
+        ck_assert_int_eq(q->fault, -EPROTO);
+        ck_assert_ptr_nonnull(q->fault_text);
+        ck_assert(!q->serving);
+        ck_assert_int_eq(on_wire(f), -1);
+        stop();
+    }
+}
+END_TEST
+
+/* ---- receive ---- */
+
+START_TEST(delivers_frames)
+{
+    start();
+    rx_post(256);
+    settle();
+    for (unsigned i = 0; i < 100; i++) {
+        size_t len = frame_build(f, FRAME_UDP4, 0, 18 + i);
+
+        to_wire(&plain, len);
+        if (i % 10 == 9)
+            settle();
+    }
+    settle();
+    for (unsigned i = 0; i < 100; i++) {
+        struct netif_rx_rsp r = rx_answer();
+
+        ck_assert_uint_eq(r.id, (uint16_t)(i * 7 + 3)); /* N19: same slot, same id */
+        ck_assert_uint_eq(r.flags, 0);
+        ck_assert_int_eq(r.status, (int)(60 + i));
+        (void)frame_build(f, FRAME_UDP4, 0, 18 + i);
+        ck_assert_mem_eq(page[RX_DATA + i], f, 60 + i);
+        /* N26: behind the frame the guest's page is untouched. */
+        for (unsigned k = 60 + i; k < GRANT_PAGE; k++)
+            ck_assert_uint_eq(page[RX_DATA + i][k], CANARY);
+    }
+    ck_assert_uint_ge(notified[RX_PORT], 1);
+    stop();
+}
+END_TEST
+
+START_TEST(delivers_a_large_segment)
+{
+    struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                               .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                               .gso_size = 1448,
+                               .csum_start = 34,
+                               .csum_offset = 16};
+    size_t len = frame_build(f, FRAME_TCP4, 0, 65000), at = 0;
+    struct netif_rx_rsp r;
+    struct netif_extra e;
+
+    start();
+    rx_post(16);
+    settle();
+    to_wire(&h, len);
+    settle();
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0); /* 16 pages and the extra, all or nothing */
+    stop();
+    start();
+    rx_post(17);
+    settle();
+    to_wire(&h, len);
+    settle();
+    for (unsigned i = 0; i < 17; i++) {
+        if (i == 1) {
+            ck_assert_int_eq(ring_front_take(&rx, &e), 1);
+            ck_assert_uint_eq(e.type, NETIF_EXTRA_GSO);
+            ck_assert_uint_eq(e.u.gso.size, 1448);
+            continue;
+        }
+        r = rx_answer();
+        ck_assert_int_gt(r.status, 0);
+        ck_assert_mem_eq(page[RX_DATA + i], f + at, (size_t)r.status);
+        at += (size_t)r.status;
+    }
+    ck_assert_uint_eq(at, len);
+    stop();
+}
+END_TEST
+
+/* N16, N17: without slots little is read from the port, nothing is lost that was read, and a frame
+ * goes out exactly when all its slots are there. */
+START_TEST(waits_for_slots)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 1472);
+    struct netif_rx_rsp r;
+    unsigned sent = 0;
+
+    conn.sg = true;
+    start();
+    rx_post(1);
+    settle();
+    for (unsigned i = 0; i < 40; i++) {
+        static uint8_t out[2048];
+
+        memcpy(out, &plain, PORT_HEADER);
+        memcpy(out + PORT_HEADER, f, len);
+        out[PORT_HEADER + 42] = (uint8_t)i;
+        if (send(wire, out, PORT_HEADER + len, MSG_DONTWAIT) > 0)
+            sent++;
+        settle();
+    }
+    ck_assert_uint_gt(sent, 5);
+    ck_assert_int_eq(rx_answer().status, (int)len);
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0);
+    ck_assert_uint_eq(q->rx_filled, 1); /* the rest is left to the port's own queue */
+    rx_post(100);
+    settle();
+    for (unsigned i = 1; i < sent; i++) {
+        ck_assert_int_eq(rx_answer().status, (int)len);
+        ck_assert_uint_eq(page[RX_DATA + i][42], i);
+    }
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0);
+    stop();
+}
+END_TEST
+
+START_TEST(frame_of_three_slots_waits_for_three)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 8958);
+    struct netif_rx_rsp r;
+
+    start();
+    rx_post(1);
+    settle();
+    to_wire(&plain, len);
+    settle();
+    rx_post(1);
+    settle();
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0);
+    rx_post(1);
+    settle();
+    ck_assert_int_eq(rx_answer().status, 4096);
+    ck_assert_int_eq(rx_answer().status, 4096);
+    ck_assert_int_eq(rx_answer().status, (int)len - 8192);
+    stop();
+}
+END_TEST
+
+/* N18: an error in that slot only. */
+START_TEST(bad_receive_grant)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 100);
+
+    start();
+    bad_gref[RX_DATA + 1] = true;
+    rx_post(4);
+    settle();
+    for (unsigned i = 0; i < 3; i++)
+        to_wire(&plain, len);
+    settle();
+    ck_assert_int_eq(rx_answer().status, (int)len);
+    ck_assert_int_eq(rx_answer().status, NETIF_STATUS_ERROR);
+    ck_assert_int_eq(rx_answer().status, (int)len);
+    stop();
+}
+END_TEST
+
+/* ---- events and life ---- */
+
+/* R8: events without work are acknowledged ever later; work ends that. */
+START_TEST(throttles_a_storm)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+    uint64_t began;
+
+    start();
+    settle();
+    unmasked = 0;
+    began = clock_ns();
+    while (clock_ns() - began < 300000000u) {
+        kick(TX_PORT);
+        ck_assert_int_eq(net_queue_turn(q, 1000000), 0);
+    }
+    ck_assert_uint_gt(unmasked, 10);
+    ck_assert_uint_lt(unmasked, 40);
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    began = clock_ns();
+    while (ring_front_take(&tx, f) == 0 && clock_ns() - began < 2000000000u)
+        ck_assert_int_eq(net_queue_turn(q, 1000000), 0);
+    ck_assert_uint_eq(q->idle_wakes, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(reconnects)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+
+    start();
+    for (int i = 0; i < 20; i++) {
+        rx_post(8);
+        to_wire(&plain, len);
+        (void)tx_frame(len, 0, NULL);
+        tx_push();
+        settle();
+        ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+        ck_assert_int_eq(rx_answer().status, (int)len);
+        net_queue_disconnect(q);
+        ck_assert_uint_eq(q->rx_reading + q->tx_writing, 0);
+        conn.queue[0].rx_port = i % 2 ? RX_PORT : TX_PORT; /* split or not */
+        connect_queue();
+    }
+    bad_gref[RX_RING] = true;
+    net_queue_disconnect(q);
+    {
+        struct why why;
+
+        ck_assert_int_lt(net_queue_connect(q, &conn, 1500, &why), 0);
+        ck_assert_ptr_nonnull(strstr(why.text, "rx ring"));
+        ck_assert_ptr_null(q->tx_page);
+    }
+    stop();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("net queue");
+    TCase *t = tcase_create("net queue");
+    SRunner *r;
+    int failed;
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, sends_frames_in_order);
+    tcase_add_test(t, sends_a_large_segment_whole);
+    tcase_add_test(t, bad_grant_loses_one_packet);
+    tcase_add_test(t, failed_copy_sends_nothing);
+    tcase_add_test(t, stops_on_broken_rings);
+    tcase_add_test(t, delivers_frames);
+    tcase_add_test(t, delivers_a_large_segment);
+    tcase_add_test(t, waits_for_slots);
+    tcase_add_test(t, frame_of_three_slots_waits_for_three);
+    tcase_add_test(t, bad_receive_grant);
+    tcase_add_test(t, throttles_a_storm);
+    tcase_add_test(t, reconnects);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
