@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/blk/target.h"
 #include "schema/vbd.h"
@@ -18,7 +19,7 @@
 struct blk_dev {
     struct target target;
     struct dev_id id;
-    bool cdrom, removable;
+    bool cdrom, removable, discard;
 };
 
 /* ---- our own directory ---- */
@@ -42,6 +43,8 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         rc = vbd_back_get_device_type(s, 0, dir, &type);
     if (!rc)
         rc = vbd_back_get_removable(s, 0, dir, &d->removable);
+    if (!rc)
+        rc = vbd_back_get_discard_enable(s, 0, dir, &d->discard);
     if (rc) {
         free(d);
         return why_set(why, rc, "backend directory %s: %s", dir,
@@ -53,6 +56,7 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         free(d);
         return rc;
     }
+    d->discard = d->discard && d->target.discard_unit > 0;
     log_info("disk %u/%u is \"%s\": %llu sectors, %s%s%s", id->domid, id->devid, params,
              (unsigned long long)d->target.sectors, d->target.readonly ? "read-only, " : "",
              d->target.direct ? "direct" : "through the page cache",
@@ -75,20 +79,42 @@ static uint32_t info_flags(const struct blk_dev *d)
            (d->target.readonly ? BLKIF_DISK_READONLY : 0u);
 }
 
+/* As many queues as processors serve them; a guest uses at most one per processor of its own.
+ * DRVDOM_BLK_QUEUES is for tests on a single processor. */
+static uint32_t queues_offered(void)
+{
+    const char *want = getenv("DRVDOM_BLK_QUEUES");
+    long n = want ? strtol(want, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > BLK_QUEUES_MAX ? BLK_QUEUES_MAX : (uint32_t)n;
+}
+
+static int publish_discard(const struct blk_dev *d, struct store *s, store_txn t, const char *dir)
+{
+    int rc = vbd_back_set_feature_discard(s, t, dir, d->discard);
+
+    if (rc || !d->discard)
+        return rc;
+    rc = vbd_back_set_discard_granularity(s, t, dir, d->target.discard_granularity);
+    if (!rc)
+        rc = vbd_back_set_discard_alignment(s, t, dir, d->target.discard_alignment);
+    if (!rc)
+        rc = vbd_back_set_discard_secure(s, t, dir, false);
+    return rc;
+}
+
 static int publish_features(struct store *s, store_txn t, const char *dir)
 {
     int rc = vbd_back_set_feature_flush_cache(s, t, dir, true);
 
     if (!rc)
-        rc = vbd_back_set_feature_barrier(s, t, dir, false);
+        rc = vbd_back_set_feature_barrier(s, t, dir, true);
     if (!rc)
         rc = vbd_back_set_feature_persistent(s, t, dir, false);
     if (!rc)
-        rc = vbd_back_set_feature_discard(s, t, dir, false);
-    if (!rc)
         rc = vbd_back_set_feature_max_indirect_segments(s, t, dir, BLK_INDIRECT_SEGS);
     if (!rc)
-        rc = vbd_back_set_multi_queue_max_queues(s, t, dir, BLK_QUEUES_MAX);
+        rc = vbd_back_set_multi_queue_max_queues(s, t, dir, queues_offered());
     if (!rc)
         rc = vbd_back_set_max_ring_page_order(s, t, dir, BLK_RING_ORDER_MAX);
     if (!rc)
@@ -105,6 +131,12 @@ static int blk_publish(void *dev, struct store *s, store_txn t, const char *dir)
         rc = vbd_back_set_sector_size(s, t, dir, BLKIF_SECTOR);
     if (!rc)
         rc = vbd_back_set_info(s, t, dir, info_flags(d));
+    /* A hint; left out where it says nothing, because Nanos refuses a disk that has it. */
+    if (!rc && d->target.physical_bytes > BLKIF_SECTOR &&
+        d->target.sectors * BLKIF_SECTOR % d->target.physical_bytes == 0)
+        rc = vbd_back_set_physical_sector_size(s, t, dir, d->target.physical_bytes);
+    if (!rc)
+        rc = publish_discard(d, s, t, dir);
     return rc ? rc : publish_features(s, t, dir);
 }
 
@@ -115,7 +147,9 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
 
     memset(&p, 0, sizeof(p)); /* padding too: it crosses to another process */
     p.sectors = d->target.sectors;
-    p.queues = BLK_QUEUES_MAX;
+    p.queues = queues_offered();
+    p.discard_unit = d->discard ? d->target.discard_unit : 0;
+    p.blockdev = d->target.blockdev;
     p.readonly = d->target.readonly;
     p.dsync = d->target.dsync;
     p.volatile_cache = d->target.volatile_cache;
@@ -157,31 +191,108 @@ static int read_abi(struct store *s, store_txn t, const char *dir, struct blk_co
     return 0;
 }
 
+/* How many pages each ring has, and whether their names are numbered. */
+static int read_ring_size(struct store *s, store_txn t, const char *dir, struct blk_connect *c,
+                          bool *numbered, struct why *why)
+{
+    uint32_t order = 0, pages = 0;
+    char key[STORE_PATH_MAX];
+    int has_order, rc;
+
+    /* Absence of the key is not the same as its default: with it the names are numbered. */
+    schema_join(key, sizeof(key), dir, VBD_FRONT_KEY_RING_PAGE_ORDER);
+    has_order = store_exists(s, t, key);
+    rc = has_order < 0 ? has_order : vbd_front_get_ring_page_order(s, t, dir, &order);
+    if (rc)
+        return front_error(rc, why);
+    rc = vbd_front_get_num_ring_pages(s, t, dir, &pages);
+    if (rc && rc != -ENOENT)
+        return front_error(rc, why);
+    *numbered = has_order || pages > 1;
+    /* FreeBSD and OpenBSD write both, one after the other name of the same number. */
+    if (has_order && pages && pages != 1u << order)
+        return why_set(why, -EINVAL, "frontend: ring-page-order %u and num-ring-pages %u disagree",
+                       order, pages);
+    c->ring_pages = pages ? pages : 1u << order;
+    return 0;
+}
+
+/* No page twice, whichever queue it is in (R13, R15): two rings over one page would answer each
+ * other's requests. */
+static bool is_used_before(const struct blk_connect *c, unsigned queue, uint32_t ref_index)
+{
+    uint32_t ref = c->queue[queue].ring_ref[ref_index];
+
+    for (unsigned i = 0; i <= queue; i++) {
+        for (uint32_t k = 0; k < (i == queue ? ref_index : c->ring_pages); k++) {
+            if (c->queue[i].ring_ref[k] == ref)
+                return true;
+        }
+    }
+    return false;
+}
+
 static int read_queue(struct store *s, store_txn t, const char *dir, struct blk_connect *c,
-                      unsigned index, struct why *why)
+                      unsigned index, bool numbered, struct why *why)
 {
     struct blk_connect_queue *q = &c->queue[index];
     int rc = vbd_front_get_event_channel(s, t, dir, &q->port);
 
-    if (!rc)
-        rc = vbd_front_get_ring_ref(s, t, dir, &q->ring_ref[0]);
+    for (uint32_t k = 0; k < c->ring_pages && !rc; k++) {
+        rc = numbered ? vbd_front_get_ring_ref_n(s, t, dir, k, &q->ring_ref[k])
+                      : vbd_front_get_ring_ref(s, t, dir, &q->ring_ref[k]);
+        if (!rc && is_used_before(c, index, k))
+            return why_set(why, -EINVAL, "frontend: grant %u is given for two ring pages",
+                           q->ring_ref[k]);
+    }
     return rc ? front_error(rc, why) : 0;
+}
+
+/* With one queue the keys stand in the device's directory even if the number is written (Windows);
+ * with more, each queue has its own. */
+static int read_queues(struct store *s, store_txn t, const char *dir, struct blk_connect *c,
+                       bool numbered, struct why *why)
+{
+    char sub[STORE_PATH_MAX];
+    int rc = 0;
+
+    if (c->queues == 1)
+        return read_queue(s, t, dir, c, 0, numbered, why);
+    for (unsigned i = 0; i < c->queues && !rc; i++) {
+        vbd_front_queue_dir(sub, sizeof(sub), dir, i);
+        rc = read_queue(s, t, sub, c, i, numbered, why);
+    }
+    return rc;
+}
+
+static int read_front(const struct blk_dev *d, struct store *s, store_txn t, const char *dir,
+                      struct blk_connect *c, struct why *why)
+{
+    bool numbered = false;
+    int rc = read_abi(s, t, dir, c, why);
+
+    c->sectors = d->target.sectors;
+    if (!rc)
+        rc = read_ring_size(s, t, dir, c, &numbered, why);
+    if (rc)
+        return rc;
+    rc = vbd_front_get_multi_queue_num_queues(s, t, dir, &c->queues);
+    if (rc)
+        return front_error(rc, why);
+    if (c->queues > queues_offered())
+        return why_set(why, -EINVAL, "frontend: %u queues wanted, %u offered", c->queues,
+                       queues_offered());
+    return read_queues(s, t, dir, c, numbered, why);
 }
 
 static int blk_read_front(void *dev, struct store *s, store_txn t, const char *front_dir,
                           void *payload, struct why *why)
 {
-    const struct blk_dev *d = dev;
     struct blk_connect c;
     int rc;
 
     memset(&c, 0, sizeof(c));
-    c.sectors = d->target.sectors;
-    c.queues = 1;
-    c.ring_pages = 1;
-    rc = read_abi(s, t, front_dir, &c, why);
-    if (!rc)
-        rc = read_queue(s, t, front_dir, &c, 0, why);
+    rc = read_front(dev, s, t, front_dir, &c, why);
     if (rc)
         return rc;
     memcpy(payload, &c, sizeof(c));

@@ -11,18 +11,20 @@
 #include "backends/blk/req.h"
 
 enum {
-    BLK_QUEUES_MAX = 1,
-    BLK_RING_ORDER_MAX = 0,
+    BLK_QUEUES_MAX = 8,
+    BLK_RING_ORDER_MAX = 4,
     BLK_RING_PAGES_MAX = 1 << BLK_RING_ORDER_MAX,
-    BLK_RING_SLOTS_MAX = 32 << BLK_RING_ORDER_MAX,
-    BLK_INDIRECT_SEGS = 0,
+    BLK_RING_SLOTS_MAX = 32 << BLK_RING_ORDER_MAX, /* 112-byte slots: 36 fit a page, 32 are used */
+    BLK_INDIRECT_SEGS = REQ_SEGS_MAX,              /* 1 MiB in one request */
 };
 
 /* SETUP payload; the disk's descriptor goes with it. */
 struct blk_setup {
-    uint64_t sectors; /* of 512 bytes */
-    uint32_t queues;  /* offered */
+    uint64_t sectors;      /* of 512 bytes */
+    uint32_t queues;       /* offered */
+    uint32_t discard_unit; /* bytes that the target's discards must be aligned to; 0: none */
     bool readonly;
+    bool blockdev;
     bool dsync;          /* each write must reach the medium before it is answered */
     bool volatile_cache; /* a flush does something */
 };

@@ -12,20 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/blk/conn.h"
 #include "backends/blk/wait.h"
 
 struct disk {
     struct wait *wait;
     uint8_t *fixed; /* registered buffer, or NULL */
     size_t fixed_len;
-    bool dsync;          /* each write must be durable before it is answered (target.h) */
-    bool volatile_cache; /* a flush does something */
+    const struct blk_setup *setup;
+    int discard_mode; /* for fallocate(2); the block layer's own discard as long as it works */
 };
 
-void disk_init(struct disk *d, struct wait *wait, bool dsync, bool volatile_cache);
+void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup);
 
-/* Tells the kernel once of the buffer all data goes through, which saves it looking up the pages
- * for each request.  By the queue's thread.  When the kernel refuses, data goes the plain way. */
+/* Tells the kernel once of (the front of) the buffer all data goes through, which saves it looking
+ * up the pages for each request, and pins them.  By the queue's thread.  When the kernel refuses,
+ * data goes the plain way. */
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len);
 void disk_drop_buffer(struct disk *d);
 
@@ -34,5 +36,10 @@ void disk_write(struct disk *d, uint32_t index, const uint8_t *buf, uint32_t len
 /* Makes every write answered so far durable.  False: nothing needs to be done, no completion will
  * come (the target keeps nothing volatile). */
 bool disk_flush(struct disk *d, uint32_t index);
+/* Gives [off, off + len) back, as far as it consists of whole units.  False: there is none. */
+bool disk_discard(struct disk *d, uint32_t index, uint64_t off, uint64_t len);
+/* A discard has failed with `err`: true when it is worth one more try, which then goes the other
+ * way (several that are under way may fail for the same reason). */
+bool disk_discard_otherwise(struct disk *d, int err);
 
 #endif

@@ -2,30 +2,42 @@
 #include "backends/blk/disk.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "transport/base/log.h"
 
-void disk_init(struct disk *d, struct wait *wait, bool dsync, bool volatile_cache)
+/* Small requests live at the front of the buffer (pool.h); more would be memory that no other
+ * worker can use.  Large requests do not feel the difference. */
+enum { FIXED_BYTES = 512 * 1024 };
+
+/* Without PUNCH_HOLE's promise of zeros: this is what the kernel calls a discard. */
+#ifndef FALLOC_FL_NO_HIDE_STALE
+#define FALLOC_FL_NO_HIDE_STALE 0x04
+#endif
+
+void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
 {
     memset(d, 0, sizeof(*d));
     d->wait = wait;
-    d->dsync = dsync;
-    d->volatile_cache = volatile_cache;
+    d->setup = setup;
+    d->discard_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE |
+                      (setup->blockdev ? FALLOC_FL_NO_HIDE_STALE : 0);
 }
 
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    struct iovec iov = {.iov_base = buf, .iov_len = len};
+    struct iovec iov = {.iov_base = buf, .iov_len = MIN(len, (size_t)FIXED_BYTES)};
     int rc = io_uring_register_buffers(&d->wait->ring, &iov, 1);
 
     if (rc) {
-        log_debug("registering %zu bytes of buffer: %s", len, strerror(-rc));
+        log_debug("registering %zu bytes of buffer: %s", iov.iov_len, strerror(-rc));
         return;
     }
     d->fixed = buf;
-    d->fixed_len = len;
+    d->fixed_len = iov.iov_len;
 }
 
 void disk_drop_buffer(struct disk *d)
@@ -61,7 +73,7 @@ void disk_write(struct disk *d, uint32_t index, const uint8_t *buf, uint32_t len
         io_uring_prep_write_fixed(sqe, WAIT_FILE_DISK, buf, len, off, 0);
     else
         io_uring_prep_write(sqe, WAIT_FILE_DISK, buf, len, off);
-    if (d->dsync)
+    if (d->setup->dsync)
         sqe->rw_flags = RWF_DSYNC;
     wait_disk_tag(sqe, index);
 }
@@ -70,10 +82,34 @@ bool disk_flush(struct disk *d, uint32_t index)
 {
     struct io_uring_sqe *sqe;
 
-    if (!d->volatile_cache)
+    if (!d->setup->volatile_cache)
         return false;
     sqe = wait_disk_sqe(d->wait);
     io_uring_prep_fsync(sqe, WAIT_FILE_DISK, IORING_FSYNC_DATASYNC);
     wait_disk_tag(sqe, index);
     return true;
+}
+
+bool disk_discard(struct disk *d, uint32_t index, uint64_t off, uint64_t len)
+{
+    uint64_t unit = d->setup->discard_unit;
+    uint64_t first = round_up(off, unit), end = (off + len) & ~(unit - 1);
+    struct io_uring_sqe *sqe;
+
+    if (first >= end)
+        return false;
+    sqe = wait_disk_sqe(d->wait);
+    io_uring_prep_fallocate(sqe, WAIT_FILE_DISK, d->discard_mode, (off_t)first,
+                            (off_t)(end - first));
+    wait_disk_tag(sqe, index);
+    return true;
+}
+
+bool disk_discard_otherwise(struct disk *d, int err)
+{
+    /* Newer kernels have dropped the flag: then zeroing with unmap, which is as good. */
+    if (err != -EOPNOTSUPP && err != -EINVAL)
+        return false;
+    d->discard_mode &= ~FALLOC_FL_NO_HIDE_STALE;
+    return d->setup->blockdev;
 }

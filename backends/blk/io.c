@@ -20,8 +20,9 @@
 #include "transport/base/log.h"
 
 enum {
-    BATCH_SEGS = 512,             /* copies per ioctl at most; more are done in several */
-    DATA_BYTES = 4 * 1024 * 1024, /* data in flight per queue: the rest waits its turn */
+    BATCH_SEGS = 2 * REQ_SEGS_MAX, /* copies per ioctl at most; more are done in several */
+    DATA_BYTES = 4 * 1024 * 1024,  /* data in flight per device: the rest waits its turn */
+    DATA_BYTES_MIN = 1280 * 1024,  /* but per queue at least the largest request, and some */
 };
 
 /* ---- lists and states ---- */
@@ -92,6 +93,10 @@ static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
     if (r->has_pages)
         pool_give(&q->pool, r->page, r->npages);
     r->has_pages = false;
+    if (q->barrier == r) {
+        q->barrier = NULL;
+        q->barrier_begun = false;
+    }
     if (!q->ring_dead)
         ring_back_put(&q->ring, &rsp, sizeof(rsp));
     list_add(&q->answered, r);
@@ -153,6 +158,16 @@ static void start_data(struct blk_queue *q, struct io_req *r)
         disk_write(&q->disk, index_of(q, r), r->data + r->moved, r->len - r->moved, off);
 }
 
+/* False: the range holds no whole unit, and keeping data that may be discarded is allowed. */
+static bool start_discard(struct blk_queue *q, struct io_req *r)
+{
+    if (!disk_discard(&q->disk, index_of(q, r), r->plan.sector * BLKIF_SECTOR,
+                      r->plan.nr_sectors * BLKIF_SECTOR))
+        return false;
+    set_state(r, IO_ON_DISK);
+    return true;
+}
+
 static bool start_flush(struct blk_queue *q, struct io_req *r)
 {
     if (!disk_flush(&q->disk, index_of(q, r)))
@@ -176,7 +191,9 @@ static void advance(struct blk_queue *q, struct io_req *r)
                 return;
             break;
         case STEP_DATA:
-            if (r->plan.action != REQ_NONE) {
+            if (r->plan.action == REQ_DISCARD && start_discard(q, r))
+                return;
+            if (r->plan.action == REQ_READ || r->plan.action == REQ_WRITE) {
                 start_data(q, r);
                 return;
             }
@@ -195,6 +212,29 @@ static void advance(struct blk_queue *q, struct io_req *r)
 /* ---- grant copies ---- */
 
 static void run_copies(struct blk_queue *q);
+
+/* Fetches the used part of the indirect pages. */
+static void add_indirect(struct blk_queue *q, struct io_req *r)
+{
+    uint32_t left = r->plan.nr_seg;
+    uint8_t *at = (uint8_t *)r->indirect;
+
+    if (q->batch.capacity - q->batch.count < r->plan.nr_indirect)
+        run_copies(q);
+    set_state(r, IO_COPYING);
+    r->indirect_read = true;
+    r->batch_at = q->batch.count;
+    r->batch_n = r->plan.nr_indirect;
+    for (uint32_t i = 0; i < r->plan.nr_indirect; i++) {
+        uint32_t n = left < BLKIF_SEGS_PER_PAGE ? left : BLKIF_SEGS_PER_PAGE;
+        uint16_t bytes = (uint16_t)(n * sizeof(*r->indirect));
+
+        grant_batch_from_peer(&q->batch, at, r->plan.indirect[i], 0, bytes);
+        at += bytes;
+        left -= n;
+    }
+    list_add(&q->copying, r);
+}
 
 static void add_copies(struct blk_queue *q, struct io_req *r)
 {
@@ -217,6 +257,22 @@ static void add_copies(struct blk_queue *q, struct io_req *r)
     list_add(&q->copying, r);
 }
 
+static void begin(struct blk_queue *q, struct io_req *r);
+static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v);
+
+/* The segments of an indirect request are here, in private memory, copied once (B5). */
+static void copied_indirect(struct blk_queue *q, struct io_req *r)
+{
+    enum req_verdict v = req_segments(r->indirect, &q->rules, &r->plan);
+
+    r->indirect_read = false;
+    set_state(r, IO_TAKEN);
+    if (v == REQ_GO)
+        begin(q, r);
+    else
+        refuse(q, r, v);
+}
+
 /* Copying is over: a write may go to the disk, a read may be answered.  A write of which any part
  * could not be copied never reaches the disk (B18). */
 static void copied(struct blk_queue *q, struct io_req *r)
@@ -224,6 +280,8 @@ static void copied(struct blk_queue *q, struct io_req *r)
     if (!r->copied) {
         log_peer("request refused: a granted page cannot be read or written");
         answer(q, r, BLKIF_ERROR);
+    } else if (r->indirect_read) {
+        copied_indirect(q, r);
     } else if (r->plan.action == REQ_WRITE) {
         advance(q, r);
     } else {
@@ -316,22 +374,35 @@ static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v)
 
 static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_slot *raw)
 {
-    struct req_seg *seg = r->seg;
     enum req_verdict v;
 
-    *r = (struct io_req){.state = IO_FREE, .seg = seg, .plan.seg = seg, .taken_ns = q->now_ns};
+    *r = (struct io_req){.state = IO_FREE,
+                         .seg = r->seg,
+                         .plan.seg = r->seg,
+                         .indirect = r->indirect,
+                         .taken_ns = q->now_ns};
     set_state(r, IO_TAKEN);
     q->in_flight++;
     v = req_decode(raw, &q->rules, &r->plan);
-    if (v == REQ_GO)
-        begin(q, r);
-    else
+    if (v == REQ_NEED_PAGES)
+        add_indirect(q, r);
+    else if (v != REQ_GO)
         refuse(q, r, v);
+    else if (r->plan.drain)
+        q->barrier = r; /* begins when it is alone: io_sweep() */
+    else
+        begin(q, r);
 }
 
 bool io_is_full(const struct blk_queue *q)
 {
-    return !q->free.head || q->stalled.head;
+    return !q->free.head || q->stalled.head || q->barrier;
+}
+
+/* A barrier that all before it have finished for. */
+static bool barrier_is_due(const struct blk_queue *q)
+{
+    return q->barrier && q->barrier->state == IO_TAKEN && !q->barrier_begun && q->in_flight == 1;
 }
 
 /* Takes at most one ring's worth, so that commands and completions get their turn (R10). */
@@ -357,29 +428,50 @@ static bool take(struct blk_queue *q)
 
 /* ---- called by the queue's thread ---- */
 
+/* Reads or writes may end early; the rest is asked for again, and an end of file then answers 0. */
+static bool data_continues(struct blk_queue *q, struct io_req *r, int res)
+{
+    assert((uint32_t)res <= r->len - r->moved);
+    r->moved += (uint32_t)res;
+    if (r->moved < r->len)
+        start_data(q, r);
+    return r->moved < r->len;
+}
+
+static void disk_failed(struct blk_queue *q, struct io_req *r, int err)
+{
+    static const char *const what[] = {"flush", "read", "write", "discard"};
+
+    log_peer("disk: %s at sector %llu: %s", what[r->plan.action],
+             (unsigned long long)r->plan.sector, strerror(-err));
+    /* Only for a discard: a flush answered so is never sent again (blkfront). */
+    answer(q, r,
+           err == -EOPNOTSUPP && r->plan.action == REQ_DISCARD ? BLKIF_EOPNOTSUPP : BLKIF_ERROR);
+}
+
 void io_disk_done(struct blk_queue *q, uint32_t index, int res)
 {
     struct io_req *r = &q->reqs[index];
+    bool data;
 
     assert(index < q->nreqs && r->state == IO_ON_DISK);
     r->done_ns = q->now_ns;
     /* step has moved on already: behind STEP_DATA means that this was the data. */
-    if (r->step == STEP_DATA + 1 && res > 0 && (uint32_t)res <= r->len - r->moved) {
-        r->moved += (uint32_t)res;
-        if (r->moved < r->len) {
-            start_data(q, r); /* short: the rest; an end of file answers 0 next time */
-            return;
-        }
-    } else if (res < 0 || r->step == STEP_DATA + 1) {
-        log_peer("disk: %s at sector %llu: %s", r->plan.action == REQ_READ ? "read" : "write",
-                 (unsigned long long)r->plan.sector, res < 0 ? strerror(-res) : "end of file");
-        answer(q, r, BLKIF_ERROR);
-        return;
-    }
-    if (r->plan.action == REQ_READ)
-        add_copies(q, r);
-    else
+    data = r->step == STEP_DATA + 1 && r->plan.nr_seg > 0;
+    if (res < 0 && r->plan.action == REQ_DISCARD && !r->retried &&
+        disk_discard_otherwise(&q->disk, res)) {
+        r->retried = true;
+        r->step = STEP_DATA;
         advance(q, r);
+    } else if (res < 0 || (data && res == 0)) {
+        disk_failed(q, r, res < 0 ? res : -ENODATA);
+    } else if (data && data_continues(q, r, res)) {
+        return;
+    } else if (r->plan.action == REQ_READ) {
+        add_copies(q, r);
+    } else {
+        advance(q, r);
+    }
 }
 
 bool io_sweep(struct blk_queue *q)
@@ -388,23 +480,41 @@ bool io_sweep(struct blk_queue *q)
 
     q->stats->sweeps++;
     retry_stalled(q);
+    if (barrier_is_due(q)) {
+        q->barrier_begun = true;
+        begin(q, q->barrier);
+    }
     more = take(q);
-    run_copies(q);
+    /* Twice at most: the first round may bring segments whose data the second one copies. */
+    while (q->batch.count > 0)
+        run_copies(q);
     push(q);
-    return more || (q->stalled.head && q->pool.taken == 0);
+    return more || barrier_is_due(q) || (q->stalled.head && q->pool.taken == 0);
 }
 
-int io_prepare(struct blk_queue *q, uint32_t slots)
+/* Large, and touched only as far as used. */
+static void *take_memory(size_t len)
 {
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues)
+{
+    uint32_t bytes = MAX(DATA_BYTES / queues, DATA_BYTES_MIN);
+
     q->nreqs = slots;
-    pool_init(&q->pool, DATA_BYTES / BLKIF_PAGE);
+    pool_init(&q->pool, bytes / BLKIF_PAGE);
     q->buf_len = (size_t)q->pool.pages * BLKIF_PAGE;
-    q->buf = mmap(NULL, q->buf_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (q->buf == MAP_FAILED)
-        q->buf = NULL;
+    q->segs_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->segs);
+    q->indirects_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->indirects);
+    q->buf = take_memory(q->buf_len);
+    q->segs = take_memory(q->segs_len);
+    q->indirects = take_memory(q->indirects_len);
     q->reqs = calloc(slots, sizeof(*q->reqs));
-    q->segs = calloc((size_t)slots * BLKIF_SEGS, sizeof(*q->segs));
-    if (!q->buf || !q->reqs || !q->segs || grant_batch_init(&q->batch, q->id.domid, BATCH_SEGS)) {
+    if (!q->buf || !q->segs || !q->indirects || !q->reqs ||
+        grant_batch_init(&q->batch, q->id.domid, BATCH_SEGS)) {
         io_release(q);
         return -ENOMEM;
     }
@@ -413,21 +523,28 @@ int io_prepare(struct blk_queue *q, uint32_t slots)
     list_init(&q->stalled);
     list_init(&q->answered);
     for (uint32_t i = 0; i < slots; i++) {
-        q->reqs[i].seg = q->segs + (size_t)i * BLKIF_SEGS;
+        q->reqs[i].seg = q->segs + (size_t)i * REQ_SEGS_MAX;
+        q->reqs[i].indirect = q->indirects + (size_t)i * REQ_SEGS_MAX;
         list_add(&q->free, &q->reqs[i]);
     }
     q->in_flight = 0;
+    q->barrier = NULL;
+    q->barrier_begun = false;
     return 0;
 }
 
 void io_release(struct blk_queue *q)
 {
     grant_batch_fini(&q->batch);
-    free(q->segs);
     free(q->reqs);
     if (q->buf)
         munmap(q->buf, q->buf_len);
+    if (q->segs)
+        munmap(q->segs, q->segs_len);
+    if (q->indirects)
+        munmap(q->indirects, q->indirects_len);
     q->segs = NULL;
+    q->indirects = NULL;
     q->reqs = NULL;
     q->buf = NULL;
 }

@@ -247,6 +247,8 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
         .readonly = q->setup->readonly,
         .indirect_segs = BLK_INDIRECT_SEGS,
         .flush = true,
+        .barrier = true,
+        .discard = q->setup->discard_unit > 0,
     };
     q->ring_dead = q->stopping = q->useful = false;
     q->useless = 0;
@@ -254,9 +256,9 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
     /* Xen marks a port pending when it is bound, and a parked thread drops what it hears: so the
      * port may stand masked already, and the first rest unmasks it. */
     q->masked = true;
-    disk_init(&q->disk, &q->wait, q->setup->dsync, q->setup->volatile_cache);
+    disk_init(&q->disk, &q->wait, q->setup);
     rc = map_ring(q, g, c, index, why);
-    if (!rc && io_prepare(q, q->ring.slots))
+    if (!rc && io_prepare(q, q->ring.slots, c->queues))
         rc = why_set(why, -ENOMEM, "no memory for queue %u", index);
     if (!rc) {
         rc = evtchn_bind(&q->ev, q->id.domid, c->queue[index].port);

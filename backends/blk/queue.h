@@ -40,9 +40,11 @@ struct io_req {
     bool has_pages;     /* page, npages are taken from the pool */
     bool indirect_read; /* COPYING the indirect page, not data */
     bool copied;        /* result of the batch it was in */
+    bool retried;       /* a discard, in the other way */
     int16_t status;     /* of the answer */
     struct req_plan plan;
-    struct req_seg *seg; /* room for plan.seg, fixed */
+    struct req_seg *seg;        /* room for plan.seg, fixed */
+    struct blkif_seg *indirect; /* private copy of the indirect page's used part, fixed */
     uint32_t page, npages;
     uint8_t *data;
     uint32_t len, moved; /* bytes in all, and done by the disk */
@@ -82,11 +84,15 @@ struct blk_queue {
     struct disk disk;
     struct grant_batch batch;
     struct pool pool;
-    uint8_t *buf; /* pool.pages pages; indirect pages follow, one per request */
+    uint8_t *buf; /* pool.pages pages */
     size_t buf_len;
     struct io_req *reqs;
     struct req_seg *segs;
+    struct blkif_seg *indirects;
+    size_t segs_len, indirects_len;
     uint32_t nreqs, in_flight;
+    struct io_req *barrier; /* taken: runs alone, and nothing is taken until it is answered */
+    bool barrier_begun;
     struct io_list free, copying, stalled, answered;
     bool ring_dead; /* the peer broke it: nothing is put any more */
     bool stopping;  /* take nothing new */
@@ -120,8 +126,8 @@ void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
 
 /* ---- io.c ---- */
 
-/* Memory for `slots` requests.  0 or -ENOMEM with everything freed. */
-int io_prepare(struct blk_queue *q, uint32_t slots) must_check;
+/* Memory for `slots` requests of one of `queues` queues.  0, or -ENOMEM with everything freed. */
+int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues) must_check;
 void io_release(struct blk_queue *q);
 
 /* The disk has finished an operation of request `index`. */

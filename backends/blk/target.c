@@ -131,29 +131,68 @@ static void choose_direct(struct target *t)
         (void)fcntl(t->fd, F_SETFL, flags & ~O_DIRECT);
 }
 
-/* "write back" or "write through" of the disk below; a partition's queue is its parent's. */
-static bool has_write_cache(const struct target *t)
+/* First word of a file below queue/ of the disk; a partition's queue is its parent's.  "" when
+ * there is none. */
+static void read_queue_attr(const struct target *t, const char *name, char *word, int size)
 {
-    static const char *const at[] = {"queue", "../queue"};
-    char path[96], word[16] = "";
+    static const char *const at[] = {"", "../"};
+    char path[128];
     struct stat st;
 
+    word[0] = '\0';
     if (fstat(t->fd, &st))
-        return true;
+        return;
     for (unsigned i = 0; i < ARRAY_SIZE(at) && !word[0]; i++) {
         FILE *f;
 
-        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/write_cache", major(st.st_rdev),
-                 minor(st.st_rdev), at[i]);
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s", major(st.st_rdev),
+                 minor(st.st_rdev), at[i], name);
         f = fopen(path, "re");
         if (!f)
             continue;
-        if (!fgets(word, sizeof(word), f))
+        if (!fgets(word, size, f))
             word[0] = '\0';
         fclose(f);
     }
+}
+
+static bool has_write_cache(const struct target *t)
+{
+    char word[16];
+
+    read_queue_attr(t, "write_cache", word, sizeof(word));
     /* Not known counts as a cache: a flush too many is slow, one too few loses data. */
     return strncmp(word, "write through", 13) != 0;
+}
+
+static uint32_t read_queue_u32(const struct target *t, const char *name)
+{
+    char word[24];
+    unsigned long v;
+
+    read_queue_attr(t, name, word, sizeof(word));
+    v = strtoul(word, NULL, 10); /* the kernel's own text, not a peer's */
+    return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+static void choose_discard(struct target *t)
+{
+    int logical = BLKIF_SECTOR;
+
+    if (t->readonly)
+        return;
+    if (t->blockdev) {
+        if (read_queue_u32(t, "discard_max_bytes") == 0 || ioctl(t->fd, BLKSSZGET, &logical))
+            return;
+        t->discard_unit = (uint32_t)logical;
+        t->discard_granularity = MAX(read_queue_u32(t, "discard_granularity"), t->discard_unit);
+        return;
+    }
+    /* A hole behind the end changes nothing, and tells whether this file system makes holes. */
+    if (fallocate(t->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  (off_t)round_up(t->sectors * BLKIF_SECTOR, BLKIF_PAGE) + BLKIF_PAGE, BLKIF_PAGE))
+        return;
+    t->discard_unit = t->discard_granularity = BLKIF_PAGE;
 }
 
 static void choose_durability(struct target *t)
@@ -187,6 +226,7 @@ int target_open(struct target *t, const char *params, bool readonly, struct why 
         return rc;
     }
     choose_durability(t);
+    choose_discard(t);
     return 0;
 }
 

@@ -20,6 +20,9 @@ struct target {
     int fd;
     uint64_t sectors; /* whole ones of 512 bytes */
     uint32_t physical_bytes;
+    uint32_t discard_unit;        /* what a discard must be aligned to in bytes; 0: no discard */
+    uint32_t discard_granularity; /* what is worth discarding, and where it begins */
+    uint32_t discard_alignment;
     bool blockdev;
     bool readonly;
     bool direct;         /* O_DIRECT is set */

@@ -1,0 +1,259 @@
+/* The rest of blkif on a live queue: indirect requests, barrier, discard, large rings, x86_32. */
+#include "tests/unit/blk_front.h"
+
+static struct blkif_x86_64_indirect make_indirect(uint8_t op, uint64_t id, unsigned n,
+                                                  uint64_t sector, uint32_t page_gref)
+{
+    struct blkif_x86_64_indirect r = {.op = BLKIF_INDIRECT,
+                                      .indirect_op = op,
+                                      .nr_segments = (uint16_t)n,
+                                      .id = id,
+                                      .sector = sector,
+                                      .gref = {page_gref}};
+
+    return r;
+}
+
+static int16_t one_indirect(struct blkif_x86_64_indirect r)
+{
+    struct blkif_rsp rsp;
+
+    ring_front_put(&front, &r, sizeof(r));
+    push();
+    ck_assert(get(&rsp, 5000));
+    ck_assert_uint_eq(rsp.id, r.id);
+    ck_assert_uint_eq(rsp.op, r.indirect_op); /* blkfront kills the disk on anything else */
+    return rsp.status;
+}
+
+/* Lists `n` full pages from gref `first` in the indirect page `at`. */
+static void list_pages(uint32_t at, uint32_t first, unsigned n)
+{
+    struct blkif_seg s[BLKIF_SEGS_PER_PAGE] = {{0}};
+
+    for (unsigned i = 0; i < n; i++)
+        s[i] = (struct blkif_seg){.gref = first + i, .last_sect = 7};
+    memcpy(page[at], s, n * sizeof(s[0]));
+}
+
+START_TEST(indirect_of_every_size)
+{
+    static const unsigned sizes[] = {1, 11, 12, 32, 128, 255, 256};
+    enum { LIST = 1000, FROM = 1024 };
+
+    for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {
+        unsigned n = sizes[k];
+
+        for (unsigned i = 0; i < n; i++)
+            fill(FROM + i, (uint8_t)(i * 7 + k));
+        list_pages(LIST, FROM, n);
+        ck_assert_int_eq(one_indirect(make_indirect(BLKIF_WRITE, k, n, 64, LIST)), BLKIF_OKAY);
+        for (unsigned i = 0; i < n; i++)
+            fill(FROM + i, 0);
+        ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, k, n, 64, LIST)), BLKIF_OKAY);
+        for (unsigned i = 0; i < n; i++) {
+            ck_assert_uint_eq(page[FROM + i][0], (uint8_t)(i * 7 + k));
+            ck_assert_uint_eq(page[FROM + i][4095], (uint8_t)(i * 7 + k));
+        }
+    }
+}
+END_TEST
+
+START_TEST(indirect_gone_wrong)
+{
+    enum { LIST = 1000 };
+
+    list_pages(LIST, 1024, 20);
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 1, 0, 0, LIST)), BLKIF_ERROR);
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 2, 257, 0, LIST)), BLKIF_ERROR);
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_FLUSH, 3, 20, 0, LIST)), BLKIF_ERROR);
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 4, 20, DISK_SECTORS - 159, LIST)),
+                     BLKIF_ERROR);
+    bad_gref[LIST] = true;
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 5, 20, 0, LIST)), BLKIF_ERROR);
+    bad_gref[LIST] = false;
+    bad_gref[1024 + 19] = true;
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 6, 20, 0, LIST)), BLKIF_ERROR);
+    bad_gref[1024 + 19] = false;
+    ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 7, 20, 0, LIST)), BLKIF_OKAY);
+}
+END_TEST
+
+/* 32 requests of 1 MiB: far more than the data memory; all must come through, in their own time. */
+START_TEST(more_than_fits_waits)
+{
+    enum { LIST = 1000, FROM = 1024, N = 32 };
+    unsigned seen = 0;
+
+    list_pages(LIST, FROM, 256);
+    for (unsigned i = 0; i < 256; i++)
+        fill(FROM + i, (uint8_t)i);
+    for (unsigned i = 0; i < N; i++) {
+        struct blkif_x86_64_indirect r =
+            make_indirect(i % 3 ? BLKIF_READ : BLKIF_WRITE, i, 256, (i % 4) * 2048, LIST);
+
+        ring_front_put(&front, &r, sizeof(r));
+    }
+    push();
+    for (unsigned i = 0; i < N; i++) {
+        struct blkif_rsp rsp;
+
+        ck_assert(get(&rsp, 10000));
+        ck_assert_int_eq(rsp.status, BLKIF_OKAY);
+        ck_assert(!(seen >> rsp.id & 1));
+        seen |= 1u << rsp.id;
+    }
+    ck_assert_uint_eq(seen, UINT32_MAX);
+}
+END_TEST
+
+/* What is before a barrier is done before it, and what is after it comes after. */
+START_TEST(barrier_keeps_order)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        unsigned order[21];
+
+        for (unsigned i = 0; i < 21; i++) {
+            struct blkif_x86_64_rw r = make(BLKIF_WRITE, i, 1 + i % BLKIF_SEGS, i * 88);
+
+            if (i == 10) {
+                r.op = BLKIF_BARRIER;
+                r.nr_segments = round % 2;
+            }
+            put(&r);
+        }
+        push();
+        for (unsigned i = 0; i < 21; i++) {
+            struct blkif_rsp rsp;
+
+            ck_assert(get(&rsp, 5000));
+            ck_assert_int_eq(rsp.status, BLKIF_OKAY);
+            ck_assert_uint_eq(rsp.op, rsp.id == 10 ? BLKIF_BARRIER : BLKIF_WRITE);
+            order[rsp.id] = i;
+        }
+        ck_assert_uint_eq(order[10], 10);
+        for (unsigned i = 0; i < 21; i++)
+            ck_assert((order[i] < 10) == (i < 10));
+    }
+}
+END_TEST
+
+static int16_t discard(uint64_t sector, uint64_t n)
+{
+    struct blkif_x86_64_discard r = {
+        .op = BLKIF_DISCARD, .id = 77, .sector = sector, .nr_sectors = n};
+    struct blkif_rsp rsp;
+
+    ring_front_put(&front, &r, sizeof(r));
+    push();
+    ck_assert(get(&rsp, 5000));
+    ck_assert(rsp.id == 77 && rsp.op == BLKIF_DISCARD);
+    return rsp.status;
+}
+
+START_TEST(discard_makes_holes)
+{
+    struct stat before, after;
+
+    for (unsigned i = 0; i < BLKIF_SEGS; i++)
+        fill(DATA_GREF + i, 0x44);
+    ck_assert_int_eq(one(make(BLKIF_WRITE, 1, BLKIF_SEGS, 0)), BLKIF_OKAY);
+    ck_assert_int_eq(fsync(disk_fd), 0);
+    ck_assert_int_eq(fstat(disk_fd, &before), 0);
+    ck_assert_int_eq(discard(1, 6), BLKIF_OKAY); /* no whole unit: kept */
+    ck_assert_int_eq(one(make(BLKIF_READ, 2, 1, 0)), BLKIF_OKAY);
+    ck_assert_uint_eq(page[DATA_GREF][600], 0x44);
+    ck_assert_int_eq(discard(1, 40), BLKIF_OKAY); /* sectors 8 to 39 */
+    ck_assert_int_eq(fstat(disk_fd, &after), 0);
+    ck_assert_int_eq(after.st_blocks, before.st_blocks - 32);
+    ck_assert_int_eq(after.st_size, before.st_size);
+    ck_assert_int_eq(one(make(BLKIF_READ, 3, 2, 0)), BLKIF_OKAY);
+    ck_assert_uint_eq(page[DATA_GREF][4095], 0x44);
+    ck_assert_uint_eq(page[DATA_GREF + 1][0], 0);
+    ck_assert_int_eq(discard(0, DISK_SECTORS + 1), BLKIF_ERROR);
+    ck_assert_int_eq(discard(0, 0), BLKIF_ERROR);
+    ck_assert_int_eq(discard(0, DISK_SECTORS), BLKIF_OKAY);
+}
+END_TEST
+
+START_TEST(every_ring_order)
+{
+    disconnect();
+    for (unsigned order = 0; order <= BLK_RING_ORDER_MAX; order++) {
+        unsigned slots = 32u << order;
+
+        connect_queue(1u << order);
+        ck_assert_uint_eq(front.slots, slots);
+        for (unsigned round = 0; round < 5; round++) {
+            uint64_t sum = 0;
+
+            for (unsigned i = 0; i < slots; i++) {
+                struct blkif_x86_64_rw r = make(i % 2, i + 1, 3, i * 24);
+
+                put(&r);
+            }
+            push();
+            for (unsigned i = 0; i < slots; i++) {
+                struct blkif_rsp rsp;
+
+                ck_assert(get(&rsp, 5000));
+                ck_assert_int_eq(rsp.status, BLKIF_OKAY);
+                sum += rsp.id;
+            }
+            ck_assert_uint_eq(sum, (uint64_t)slots * (slots + 1) / 2);
+        }
+        disconnect();
+    }
+}
+END_TEST
+
+START_TEST(a_32_bit_guest)
+{
+    struct blkif_x86_32_rw r = {
+        .op = BLKIF_WRITE, .nr_segments = 1, .id = 0x1234567890, .sector = 8};
+    uint8_t slot[112], sector[512];
+
+    disconnect();
+    conn.abi = BLKIF_ABI_X86_32;
+    ring_front_init(&front, page[RING_GREF], GRANT_PAGE, blkif_slot_size(BLKIF_ABI_X86_32));
+    ck_assert_int_eq(blk_queue_prepare(&q, &main_grant, &conn, 0, &why), 0);
+    ck_assert_int_eq(blk_queue_start(&q, &why), 0);
+    r.seg[0] = (struct blkif_seg){.gref = DATA_GREF, .first_sect = 1, .last_sect = 1};
+    fill(DATA_GREF, 0x99);
+    ring_front_put(&front, &r, sizeof(r));
+    push();
+    for (unsigned i = 0; i < 5000 && ring_front_take(&front, slot) != 1; i++)
+        usleep(1000);
+    ck_assert_mem_eq(slot, &r.id, 8);
+    ck_assert_uint_eq(slot[8], BLKIF_WRITE);
+    ck_assert_uint_eq(slot[10], 0);
+    ck_assert_int_eq(pread(disk_fd, sector, 512, 8 * 512), 512);
+    ck_assert_uint_eq(sector[0], 0x99);
+}
+END_TEST
+
+static void setup_with_discard(void)
+{
+    open_queue();
+    setup_msg.discard_unit = 4096;
+    connect_queue(1);
+}
+
+int main(void)
+{
+    Suite *s = suite_create("blk_proto");
+    TCase *t = tcase_create("proto");
+
+    log_set_level(LOG_ERROR);
+    tcase_add_checked_fixture(t, setup_with_discard, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, indirect_of_every_size);
+    tcase_add_test(t, indirect_gone_wrong);
+    tcase_add_test(t, more_than_fits_waits);
+    tcase_add_test(t, barrier_keeps_order);
+    tcase_add_test(t, discard_makes_holes);
+    tcase_add_test(t, every_ring_order);
+    tcase_add_test(t, a_32_bit_guest);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
