@@ -55,7 +55,8 @@ static void finish_disconnect(struct worker *w)
 {
     struct blkback *b = w->dev;
 
-    log_debug("finish %d running %d inflight %u", b->disconnecting, any_running(b), b->queue[0].in_flight);
+    log_debug("finish %d running %d inflight %u", b->disconnecting, any_running(b),
+              b->queue[0].in_flight);
     if (!b->disconnecting || any_running(b))
         return;
     b->disconnecting = false;

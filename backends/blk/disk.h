@@ -15,6 +15,10 @@
 #include "backends/blk/conn.h"
 #include "backends/blk/wait.h"
 
+/* Small requests live at the front of the buffer (pool.h); more would be memory that no other
+ * worker can use.  Large requests do not feel the difference. */
+enum { DISK_FIXED_BYTES = 512 * 1024 };
+
 struct disk {
     struct wait *wait;
     uint8_t *fixed; /* registered buffer, or NULL */
@@ -25,11 +29,13 @@ struct disk {
 
 void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup);
 
-/* Tells the kernel once of (the front of) the buffer all data goes through, which saves it looking
- * up the pages for each request, and pins them.  By the queue's thread.  When the kernel refuses,
- * data goes the plain way. */
+/*
+ * Tells the kernel of the front of the buffer all data goes through, which saves it looking up the
+ * pages for each request, and pins them.  Once, by the queue's thread, and never taken back: Linux
+ * 6.1 would wait for every operation that uses a registered file, and the event channel's read has
+ * no end.  When the kernel refuses, data goes the plain way.
+ */
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len);
-void disk_drop_buffer(struct disk *d);
 
 void disk_read(struct disk *d, uint32_t index, uint8_t *buf, uint32_t len, uint64_t off);
 void disk_write(struct disk *d, uint32_t index, const uint8_t *buf, uint32_t len, uint64_t off);

@@ -9,10 +9,6 @@
 
 #include "transport/base/log.h"
 
-/* Small requests live at the front of the buffer (pool.h); more would be memory that no other
- * worker can use.  Large requests do not feel the difference. */
-enum { FIXED_BYTES = 512 * 1024 };
-
 /* Without PUNCH_HOLE's promise of zeros: this is what the kernel calls a discard. */
 #ifndef FALLOC_FL_NO_HIDE_STALE
 #define FALLOC_FL_NO_HIDE_STALE 0x04
@@ -29,7 +25,7 @@ void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
 
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    struct iovec iov = {.iov_base = buf, .iov_len = MIN(len, (size_t)FIXED_BYTES)};
+    struct iovec iov = {.iov_base = buf, .iov_len = MIN(len, (size_t)DISK_FIXED_BYTES)};
     int rc = io_uring_register_buffers(&d->wait->ring, &iov, 1);
 
     if (rc) {
@@ -38,13 +34,6 @@ void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
     }
     d->fixed = buf;
     d->fixed_len = iov.iov_len;
-}
-
-void disk_drop_buffer(struct disk *d)
-{
-    if (d->fixed)
-        io_uring_unregister_buffers(&d->wait->ring);
-    d->fixed = NULL;
 }
 
 static bool is_fixed(const struct disk *d, const uint8_t *buf, uint32_t len)

@@ -500,20 +500,32 @@ static void *take_memory(size_t len)
     return p == MAP_FAILED ? NULL : p;
 }
 
+int io_open(struct blk_queue *q)
+{
+    q->buf_len = DATA_BYTES;
+    q->buf = take_memory(q->buf_len);
+    return q->buf ? 0 : -ENOMEM;
+}
+
+void io_close(struct blk_queue *q)
+{
+    munmap(q->buf, q->buf_len);
+    q->buf = NULL;
+}
+
 int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues)
 {
     uint32_t bytes = MAX(DATA_BYTES / queues, DATA_BYTES_MIN);
 
     q->nreqs = slots;
     pool_init(&q->pool, bytes / BLKIF_PAGE);
-    q->buf_len = (size_t)q->pool.pages * BLKIF_PAGE;
     q->segs_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->segs);
     q->indirects_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->indirects);
-    q->buf = take_memory(q->buf_len);
+
     q->segs = take_memory(q->segs_len);
     q->indirects = take_memory(q->indirects_len);
     q->reqs = calloc(slots, sizeof(*q->reqs));
-    if (!q->buf || !q->segs || !q->indirects || !q->reqs ||
+    if (!q->segs || !q->indirects || !q->reqs ||
         grant_batch_init(&q->batch, q->id.domid, BATCH_SEGS)) {
         io_release(q);
         return -ENOMEM;
@@ -537,8 +549,9 @@ void io_release(struct blk_queue *q)
 {
     grant_batch_fini(&q->batch);
     free(q->reqs);
-    if (q->buf)
-        munmap(q->buf, q->buf_len);
+    /* What is not registered with the ring need not stay in memory. */
+    if (q->buf_len > DISK_FIXED_BYTES)
+        (void)madvise(q->buf + DISK_FIXED_BYTES, q->buf_len - DISK_FIXED_BYTES, MADV_DONTNEED);
     if (q->segs)
         munmap(q->segs, q->segs_len);
     if (q->indirects)
@@ -546,5 +559,4 @@ void io_release(struct blk_queue *q)
     q->segs = NULL;
     q->indirects = NULL;
     q->reqs = NULL;
-    q->buf = NULL;
 }

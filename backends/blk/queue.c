@@ -117,7 +117,6 @@ static void serve(struct blk_queue *q)
     bool sleepy = false;
     int rc;
 
-    disk_use_buffer(&q->disk, q->buf, q->buf_len);
     for (;;) {
         rc = wait_for(&q->wait, sleepy, sleep_ns(q));
         if (rc) {
@@ -134,7 +133,6 @@ static void serve(struct blk_queue *q)
             break;
         sleepy = sleepy && rest(q);
     }
-    disk_drop_buffer(&q->disk);
 }
 
 static void tell_done(const struct blk_queue *q)
@@ -155,6 +153,7 @@ static void *thread_main(void *arg)
         log_error("cannot enable the io_uring: %s", strerror(-rc));
         abort();
     }
+    disk_use_buffer(&q->disk, q->buf, q->buf_len);
     for (;;) {
         if (atomic_load_explicit(&q->is, memory_order_acquire) == QUEUE_RUNNING) {
             serve(q);
@@ -209,7 +208,13 @@ int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct bl
         evtchn_close(&q->ev);
         return why_set(why, rc, "/dev/xen/gntdev: %s", strerror(-rc));
     }
-    rc = wait_open(&q->wait, &q->ev, disk_fd, BLK_RING_SLOTS_MAX);
+    rc = io_open(q);
+    if (!rc) {
+        disk_init(&q->disk, &q->wait, setup);
+        rc = wait_open(&q->wait, &q->ev, disk_fd, BLK_RING_SLOTS_MAX);
+        if (rc)
+            io_close(q);
+    }
     if (rc) {
         grant_close(&q->grant);
         evtchn_close(&q->ev);
@@ -256,7 +261,6 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
     /* Xen marks a port pending when it is bound, and a parked thread drops what it hears: so the
      * port may stand masked already, and the first rest unmasks it. */
     q->masked = true;
-    disk_init(&q->disk, &q->wait, q->setup);
     rc = map_ring(q, g, c, index, why);
     if (!rc && io_prepare(q, q->ring.slots, c->queues))
         rc = why_set(why, -ENOMEM, "no memory for queue %u", index);

@@ -74,6 +74,9 @@ struct blk_queue {
     _Atomic int want, is;
     struct why fault;
     int fault_err;
+    uint8_t *buf; /* all data goes through it; its pages are given out by `pool` */
+    size_t buf_len;
+    struct disk disk;
 
     /* while connected: made by blk_queue_prepare(), used by the thread, freed by
      * blk_queue_release() */
@@ -81,11 +84,9 @@ struct blk_queue {
     void *ring_mem;
     uint32_t ring_pages, port;
     struct req_rules rules;
-    struct disk disk;
     struct grant_batch batch;
     struct pool pool;
-    uint8_t *buf; /* pool.pages pages */
-    size_t buf_len;
+
     struct io_req *reqs;
     struct req_seg *segs;
     struct blkif_seg *indirects;
@@ -125,6 +126,10 @@ void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- io.c ---- */
+
+/* The data buffer: address space for the device's life, memory as far as it is used. */
+int io_open(struct blk_queue *q) must_check;
+void io_close(struct blk_queue *q);
 
 /* Memory for `slots` requests of one of `queues` queues.  0, or -ENOMEM with everything freed. */
 int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues) must_check;
