@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -75,6 +76,7 @@ static int parse_options(int argc, char **argv)
                 return 2;
             }
             log_set_level((enum log_level)i);
+            (void)setenv("DRVDOM_LOG", optarg, 1); /* the workers inherit it */
             break;
         case 'V':
             puts("drvdomd " DRVDOM_VERSION);

@@ -92,6 +92,7 @@ static void begin_quit(struct worker *w)
 
 static void dispatch(struct worker *w, const struct worker_msg *m)
 {
+    log_debug("message %u", m->type);
     switch (m->type) {
     case WORKER_CONNECT:
         on_connect(w, m);
