@@ -188,6 +188,7 @@ help:
 ## make check      lints, unit tests, sanitizer runs, one short scenario on real Xen in QEMU
 ## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
+## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make unit       unit tests only;   make lint   lints only
 ## make clean      remove build/
 deps:
@@ -221,6 +222,9 @@ rig: images
 	@tests/rig/rig run $(SCENARIO)
 demo: deps images
 	@tests/rig/demo
+
+# --- fakexen: Xen's libraries on one host, for loop tests -------------------------------------------
+include tests/fakexen/fakexen.mk
 
 clean:
 	rm -rf build

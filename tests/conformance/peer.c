@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +38,8 @@ struct peer peer_start(const char *self, uint32_t domid)
         err(1, "fork");
     if (p.pid == 0) {
         close(sv[0]);
+        /* It may be waiting for an event that nobody is left to send. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         setenv("FAKEXEN_DOMID", dom, 1);
         execl(self, self, "peer", arg, (char *)NULL);
         err(1, "%s", self);
@@ -143,6 +147,15 @@ static int do_echo(uint32_t port, uint32_t n)
     return 0;
 }
 
+static int do_map(uint32_t domid, uint32_t ref)
+{
+    static xengnttab_handle *gnt;
+
+    if (!gnt)
+        gnt = xengnttab_open(NULL, 0);
+    return gnt && xengnttab_map_grant_ref(gnt, domid, ref, PROT_READ | PROT_WRITE) ? 0 : -1;
+}
+
 static int obey(const struct peer_cmd *c, struct peer_ans *ans)
 {
     switch (c->op) {
@@ -165,6 +178,8 @@ static int obey(const struct peer_cmd *c, struct peer_ans *ans)
         return do_wait(c->a);
     case P_ECHO:
         return do_echo(c->a, c->b);
+    case P_MAP:
+        return do_map(c->a, c->b);
     }
     return -1;
 }

@@ -18,6 +18,7 @@ enum peer_op {
     P_NOTIFY,  /* port */
     P_WAIT,    /* ms -> rc = port or -1; unmasks */
     P_ECHO,    /* port, n: answers n events with one each */
+    P_MAP,     /* domid, ref: maps it writable and keeps it */
 };
 
 struct peer_cmd {

@@ -14,7 +14,7 @@ fx.libxencall.so.1          := call
 
 .PHONY: fakexen
 fakexen: $(addprefix $(FX)/lib/,$(FX_LIBS)) $(FX)/lib/libfakexen-proc.so $(addprefix $(FX)/,$(FX_BINS)) \
-         $(FX)/conf $(FX)/smoke
+         $(FX)/conf $(FX)/smoke $(FX)/torture
 
 $(FX)/obj/%.o: $(FX_DIR)/%.c $(FX_HDR) $(FX_DIR)/fakexen.mk
 	$(call say,CC,$<)
@@ -58,6 +58,7 @@ $(FX)/fakexenctl: $(patsubst $(FX_DIR)/%.c,$(FX)/obj/%.o,$(wildcard $(FX_DIR)/ct
 # Linked against Debian's libraries and nothing else: they also run on Xen.
 fx.conf  := conf copy evtchn peer
 fx.smoke := smoke peer
+fx.torture := torture peer
 $(FX)/obj/conformance/%.o: tests/conformance/%.c $(wildcard tests/conformance/*.h)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -67,4 +68,8 @@ $(FX)/$(1): $(fx.$(1):%=$(FX)/obj/conformance/%.o)
 	$$(call say,LD,$$@)
 	$$(Q)$(CC) -pthread -o $$@ $$^ -lxengnttab -lxenevtchn
 endef
-$(foreach p,conf smoke,$(eval $(call fx_conf,$(p))))
+$(foreach p,conf smoke torture,$(eval $(call fx_conf,$(p))))
+
+.PHONY: fakexen-check
+fakexen-check: fakexen
+	@tests/fakexen/check

@@ -20,9 +20,15 @@ struct home {
 static void write_home(struct store *s, void *arg)
 {
     static const char *const ro[] = {"cpu", "memory", "device", "control"};
-    static const char *const rw[] = {"data",  "drivers",          "feature",
-                                     "attr",  "control/shutdown", "device/suspend/event-channel",
-                                     "libxl", "device-model"};
+    static const char *const rw[] = {"data",
+                                     "drivers",
+                                     "feature",
+                                     "attr",
+                                     "error",
+                                     "libxl",
+                                     "device-model",
+                                     "control/shutdown",
+                                     "device/suspend/event-channel"};
     const struct home *h = arg;
     char dir[64], sub[128];
 

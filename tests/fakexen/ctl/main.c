@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/fakexen/ctl/ctl.h"
 #include "tests/fakexen/lib/client.h"
@@ -24,11 +25,14 @@ static const struct verb {
     {"limit", v_limit, 3, "limit DOMID ports|grants|maps N"},
     {"fault", v_fault, 3, "fault DOMID KIND N [CODE [EVERY]]   (N 0: no more)"},
     {"flip", v_flip, 4, "flip DOMID REF OFFSET MS [BYTES]"},
+    {"hold", v_hold, 2, "hold DOMID REF   (maps it until killed)"},
     {"introduce", v_introduce, 1, "introduce DOMID [NAME]"},
     {"attach-vbd", v_attach_vbd, 4, "attach-vbd GUEST DD DEVID PARAMS [KEY=VALUE...]"},
     {"attach-vif", v_attach_vif, 4, "attach-vif GUEST DD DEVID BRIDGE [KEY=VALUE...]"},
     {"devices-gone", v_devices_gone, 1, "devices-gone DOMID [SECONDS]"},
     {"forget", v_forget, 1, "forget DOMID"},
+    {"xs", v_xs, 2,
+     "xs read|write|rm|ls|watch PATH [VALUE|COUNT]   (as whatever domain the environment says)"},
     {"detach", v_detach, 4, "detach vbd|vif GUEST DD DEVID [SECONDS]"},
 };
 
@@ -126,6 +130,27 @@ int v_flip(int argc, char **argv)
         clock_gettime(CLOCK_MONOTONIC, &t);
     } while ((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 < end);
     return 0;
+}
+
+int v_hold(int argc, char **argv)
+{
+    uint32_t pair[2] = {number(argv[0]), number(argv[1])}, frame;
+    struct fx_call c = {.req = {.op = FX_GNT_MAP, .a = {0, FX_NONE, FX_NONE}, .n = 2},
+                        .v = pair,
+                        .out = &frame,
+                        .cap = 1,
+                        .fd_in = -1};
+    int rc = fx_simple(FX_GNT_OPEN, 0, 0, 0, &c.req.h);
+
+    (void)argc;
+    if (rc == 0)
+        rc = fx_rpc(&c);
+    if (rc == 0) {
+        puts("held");
+        fflush(stdout);
+        pause();
+    }
+    return done("hold", rc);
 }
 
 int main(int argc, char **argv)
