@@ -13,6 +13,8 @@ QEMU_PID=
 qemu_args() {
     local machine=$1 mem=$2 dir=$3 accel=tcg,thread=multi cpu=qemu64,+npt,+nrip-save smp=2
     # dom0 needs one CPU; the other is for the domains under test.  Console without VGA.
+    # rdrand: without it dom0 has no random numbers for minutes, and libuuid in xl waits 3 s for them.
+    cpu+=,+rdrand
     local xen="console=com1 com1=115200,8n1 dom0_mem=$((mem / 2))M,max:$((mem / 2))M"
     xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning noreboot"
     local type=pc
@@ -39,7 +41,7 @@ qemu_args() {
         -drive "if=none,id=files,file=$dir/files.img,format=raw,readonly=on"
         -device virtio-blk-pci,drive=files)
     case $machine in
-    icount) QEMU_ARGS+=(-icount "shift=0,sleep=off,align=off" -rtc "base=2024-01-01,clock=vm") ;;
+    icount) QEMU_ARGS+=(-icount "shift=0,sleep=off,align=off" -seed 1 -rtc "base=2024-01-01,clock=vm") ;;
     passthrough)
         # Outside, without a network: 10.0.2.2 answers ARP and ping, 10.0.2.100:7 echoes TCP.
         # shellcheck disable=SC2054
