@@ -163,16 +163,15 @@ struct fx_req {
     uint32_t op;
     uint32_t h;
     uint32_t a[5];
-    uint32_t n; /* 32-bit words in v */
-    uint32_t v[];
+    uint32_t n; /* 32-bit words that follow: FX_V() */
 };
 
 struct fx_rep {
     int32_t rc;
     uint32_t a[2];
     uint32_t n;
-    uint32_t v[];
 };
+#define FX_V(msg) ((uint32_t *)(uintptr_t)((msg) + 1))
 
 #define FX_MSG_MAX (sizeof(struct fx_req) + sizeof(uint32_t) * 2 * FX_REFS_PER_MSG)
 

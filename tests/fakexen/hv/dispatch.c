@@ -37,7 +37,7 @@ static int dom_op(struct conn *c, const struct fx_req *q, struct fx_rep *rep, in
     case FX_DOM_DESTROY:
         return dom_destroy(q->a[0]);
     case FX_DOM_LIST:
-        rep->n = dom_list(rep->v, 2 * FX_REFS_PER_MSG);
+        rep->n = dom_list(FX_V(rep), 2 * FX_REFS_PER_MSG);
         return 0;
     case FX_DOM_LIMIT:
         if (!d || q->a[1] > FX_LIM_MAPS)

@@ -167,7 +167,7 @@ int gnt_map(struct conn *c, const struct fx_req *q, struct fx_rep *rep)
     if (!b)
         return -ENOMEM;
     while (rc == 0 && b->n < n) {
-        rc = pin_one(c, q->v[2 * b->n], q->v[2 * b->n + 1], q->a[0], &b->pin[b->n]);
+        rc = pin_one(c, FX_V(q)[2 * b->n], FX_V(q)[2 * b->n + 1], q->a[0], &b->pin[b->n]);
         if (rc == 0)
             b->n++;
     }
@@ -182,7 +182,7 @@ int gnt_map(struct conn *c, const struct fx_req *q, struct fx_rep *rep)
     }
     hv_list_add(&h->batches, &b->link);
     for (uint32_t i = 0; i < n; i++)
-        rep->v[i] = b->pin[i].frame;
+        FX_V(rep)[i] = b->pin[i].frame;
     rep->n = n;
     rep->a[0] = b->id;
     return 0;
@@ -263,8 +263,8 @@ int shr_share(struct conn *c, const struct fx_req *q, struct fx_rep *rep)
     }
     hv_list_add(&h->batches, &b->link);
     for (uint32_t i = 0; i < n; i++) {
-        rep->v[2 * i] = b->pin[i].ref;
-        rep->v[2 * i + 1] = b->pin[i].frame;
+        FX_V(rep)[2 * i] = b->pin[i].ref;
+        FX_V(rep)[2 * i + 1] = b->pin[i].frame;
     }
     rep->n = 2 * n;
     rep->a[0] = b->id;

@@ -130,7 +130,7 @@ static int call_locked(struct fx_call *c)
 
     *req = c->req;
     if (c->req.n)
-        memcpy(req->v, c->v, c->req.n * sizeof(uint32_t));
+        memcpy(FX_V(req), c->v, c->req.n * sizeof(uint32_t));
     n = c->fd_in >= 0 ? send_fd(conn.fd, req, len, c->fd_in) : write(conn.fd, req, len);
     if (n < 0)
         return -errno;
@@ -144,7 +144,7 @@ static int call_locked(struct fx_call *c)
     c->a[1] = rep->a[1];
     c->nout = rep->n < c->cap ? rep->n : c->cap;
     if (c->nout)
-        memcpy(c->out, rep->v, c->nout * sizeof(uint32_t));
+        memcpy(c->out, FX_V(rep), c->nout * sizeof(uint32_t));
     return rep->rc;
 }
 
