@@ -2,7 +2,7 @@
 # timeout: 180
 # machine: icount
 # files: test-domain
-# shellcheck shell=busybox
+# shellcheck shell=dash
 
 dd_start dd
 log=$RIG_LOG/guest-dd.log
