@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/net/port.h"
 #include "schema/vif.h"
@@ -50,11 +51,19 @@ static int read_own(struct store *s, const char *dir, const struct dev_id *id,
     return rc ? bad_own_key(why, rc, VIF_BACK_KEY_VIFNAME) : 0;
 }
 
+/* One queue per CPU: more would only wait for each other. */
+static uint32_t offered_queues(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cpus < 1 ? 1 : (uint32_t)MIN(cpus, (long)NET_QUEUES_MAX);
+}
+
 static int net_open(struct store *s, const char *dir, const struct dev_id *id, void **dev,
                     struct why *why)
 {
     struct net_target *t = calloc(1, sizeof(*t));
-    struct port_wish wish = {.queues = 1};
+    struct port_wish wish = {.queues = offered_queues()};
     int rc;
 
     if (!t)
@@ -203,6 +212,61 @@ static int read_queue(struct store *s, store_txn t, const char *dir, struct net_
     return read_channels(s, t, dir, k, why);
 }
 
+/* The keys of one queue stand at the top level, those of several in a directory each.  Unikraft
+ * uses a directory for a single one as well. */
+static int read_queues(struct store *s, store_txn t, const char *dir, struct net_connect *c,
+                       struct why *why)
+{
+    char sub[STORE_PATH_MAX];
+    int rc;
+
+    if (c->queues == 1) {
+        uint32_t ref;
+
+        rc = vif_front_get_tx_ring_ref(s, t, dir, &ref);
+        if (rc != -ENOENT)
+            return read_queue(s, t, dir, &c->queue[0], why);
+    }
+    for (uint32_t i = 0; i < c->queues; i++) {
+        vif_front_queue_dir(sub, sizeof(sub), dir, i);
+        rc = read_queue(s, t, sub, &c->queue[i], why);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* Does queue `queue` name a grant (or a channel) that an earlier one, or itself, named? */
+static bool repeated(const struct net_connect *c, uint32_t queue, bool refs)
+{
+    const struct net_queue_keys *mine = &c->queue[queue];
+
+    for (uint32_t i = 0; i < queue; i++) {
+        const struct net_queue_keys *k = &c->queue[i];
+
+        if (refs && (mine->tx_ref == k->tx_ref || mine->tx_ref == k->rx_ref ||
+                     mine->rx_ref == k->tx_ref || mine->rx_ref == k->rx_ref))
+            return true;
+        if (!refs && (mine->tx_port == k->tx_port || mine->tx_port == k->rx_port ||
+                      mine->rx_port == k->tx_port || mine->rx_port == k->rx_port))
+            return true;
+    }
+    return refs && mine->tx_ref == mine->rx_ref;
+}
+
+/* Two rings in one page, or two queues on one channel, cannot both be meant (R11, R13, R15). */
+static int check_distinct(const struct net_connect *c, struct why *why)
+{
+    for (uint32_t i = 0; i < c->queues; i++) {
+        if (repeated(c, i, true))
+            return why_set(why, -EINVAL, "frontend: queue %u uses a ring grant twice", i);
+        if (repeated(c, i, false))
+            return why_set(why, -EINVAL, "frontend: queue %u uses another queue's event channel",
+                           i);
+    }
+    return 0;
+}
+
 static int net_read_front(void *dev, struct store *s, store_txn t, const char *front_dir,
                           void *payload, struct why *why)
 {
@@ -219,11 +283,11 @@ static int net_read_front(void *dev, struct store *s, store_txn t, const char *f
                        target->setup.queues);
     rc = read_features(s, t, front_dir, &c, why);
     if (!rc)
-        rc = read_queue(s, t, front_dir, &c.queue[0], why);
+        rc = read_queues(s, t, front_dir, &c, why);
+    if (!rc)
+        rc = check_distinct(&c, why);
     if (rc)
         return rc;
-    if (c.queue[0].tx_ref == c.queue[0].rx_ref)
-        return why_set(why, -EINVAL, "frontend: both rings are grant %u", c.queue[0].tx_ref);
     memcpy(payload, &c, sizeof(c));
     return (int)sizeof(c);
 }

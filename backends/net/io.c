@@ -13,24 +13,42 @@
 #include <linux/if_tun.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "backends/net/port.h"
-#include "backends/net/queue.h"
+#include "backends/net/crew.h"
 #include "transport/base/log.h"
 
 struct net_dev {
     struct net_setup setup;
-    uint32_t running; /* queues connected */
-    bool told;        /* the fault was reported */
-    struct net_queue queue[NET_QUEUES_MAX];
+    uint32_t running;    /* queues connected */
+    bool told;           /* the fault was reported */
+    struct loop_fd bell; /* a further queue has a fault */
+    struct crew_member crew[NET_QUEUES_MAX];
 };
+
+static void on_bell(void *arg, uint32_t events);
+
+static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
+{
+    int rc;
+
+    dev->bell =
+        (struct loop_fd){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .fn = on_bell, .arg = w};
+    if (dev->bell.fd < 0)
+        return -errno;
+    rc = loop_add(&w->loop, &dev->bell, EPOLLIN);
+    for (uint32_t i = 0; i < dev->setup.queues && !rc; i++)
+        rc = crew_init(&dev->crew[i], w, i, fds[i], w->loop.epfd, dev->bell.fd);
+    return rc;
+}
 
 static int setup(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
                  struct why *why)
 {
     struct net_dev *dev = calloc(1, sizeof(*dev));
-    int rc = 0;
+    int rc;
 
     if (!dev)
         return why_set(why, -ENOMEM, "no memory for the device");
@@ -38,12 +56,21 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
     if (len != sizeof(dev->setup))
         return why_set(why, -EPROTO, "SETUP of %zu bytes: drvdomd is of another version", len);
     memcpy(&dev->setup, payload, len);
-    if (nfds < 1 || dev->setup.queues != 1 || (uint32_t)nfds != dev->setup.queues)
+    if (nfds < 1 || nfds > NET_QUEUES_MAX || (uint32_t)nfds != dev->setup.queues)
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
-    for (uint32_t i = 0; i < dev->setup.queues && !rc; i++)
-        rc = net_queue_init(&dev->queue[i], w, i, fds[i], w->loop.epfd);
+    rc = prepare(w, dev, fds);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;
+}
+
+static int start_threads(struct worker *w)
+{
+    struct net_dev *dev = w->dev;
+    int rc = 0;
+
+    for (uint32_t i = 1; i < dev->setup.queues && !rc; i++)
+        rc = crew_start(&dev->crew[i]);
+    return rc;
 }
 
 static unsigned takes(const struct net_connect *c)
@@ -60,12 +87,29 @@ static unsigned takes(const struct net_connect *c)
     return t;
 }
 
+static void set_carrier(struct net_dev *dev, bool up)
+{
+    if (port_set_carrier(dev->crew[0].queue.port_fd, up))
+        log_debug("carrier: not supported by this port");
+}
+
 static void disconnect_all(struct net_dev *dev)
 {
-    if (port_set_carrier(dev->queue[0].port_fd, false))
-        log_debug("carrier: not supported by this port");
+    set_carrier(dev, false);
     while (dev->running > 0)
-        net_queue_disconnect(&dev->queue[--dev->running]);
+        crew_disconnect(&dev->crew[--dev->running]);
+}
+
+/* Frames are steered to the queues that are served, and only to those. */
+static int prepare_port(struct net_dev *dev, const struct net_connect *c, struct why *why)
+{
+    int rc = port_set_offloads(dev->crew[0].queue.port_fd, takes(c));
+
+    if (rc)
+        return why_set(why, rc, "offloads of the port: %s", strerror(-rc));
+    for (uint32_t i = 0; i < dev->setup.queues && dev->setup.queues > 1 && !rc; i++)
+        rc = port_use_queue(dev->crew[i].queue.port_fd, i < c->queues);
+    return rc ? why_set(why, rc, "queues of the port: %s", strerror(-rc)) : 0;
 }
 
 static int connect_guest(struct worker *w, const void *payload, size_t len, struct why *why)
@@ -80,17 +124,15 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
     if (c.queues == 0 || c.queues > dev->setup.queues)
         return why_set(why, -EPROTO, "CONNECT with %u queues", c.queues);
     dev->told = false;
-    rc = port_set_offloads(dev->queue[0].port_fd, takes(&c));
-    if (rc)
-        return why_set(why, rc, "offloads of the port: %s", strerror(-rc));
+    rc = prepare_port(dev, &c, why);
     while (dev->running < c.queues && !rc) {
-        rc = net_queue_connect(&dev->queue[dev->running], &c, dev->setup.mtu, why);
+        rc = crew_connect(&dev->crew[dev->running], &c, dev->setup.mtu, why);
         dev->running += !rc;
     }
     if (rc)
         disconnect_all(dev);
-    else if (port_set_carrier(dev->queue[0].port_fd, true))
-        log_debug("carrier: not supported by this port");
+    else
+        set_carrier(dev, true);
     return rc;
 }
 
@@ -101,24 +143,36 @@ static void disconnect_guest(struct worker *w)
 }
 
 /* A fault of one queue stops the device: the rings stay mapped until drvdomd says DISCONNECT. */
-static void report_faults(struct worker *w, struct net_dev *dev)
+static void stop_all(struct worker *w, struct net_dev *dev)
 {
-    for (uint32_t i = 0; i < dev->running && !dev->told; i++) {
-        struct net_queue *q = &dev->queue[i];
+    if (dev->told)
+        return;
+    dev->told = true;
+    for (uint32_t i = 0; i < dev->running; i++)
+        crew_stop(&dev->crew[i]); /* from here on their memory may be read here */
+    for (uint32_t i = 0; i < dev->running; i++) {
+        const struct net_queue *q = &dev->crew[i].queue;
 
-        if (!q->fault)
-            continue;
-        dev->told = true;
-        for (uint32_t k = 0; k < dev->running; k++)
-            net_queue_stop(&dev->queue[k]);
-        worker_fault(w, q->fault, "queue %u: %s", q->index, q->fault_text);
+        if (q->fault)
+            worker_fault(w, q->fault, "queue %u: %s", q->index, q->fault_text);
     }
+}
+
+static void on_bell(void *arg, uint32_t events)
+{
+    struct worker *w = arg;
+    struct net_dev *dev = w->dev;
+    uint64_t n;
+
+    (void)events;
+    if (read(dev->bell.fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+        stop_all(w, dev);
 }
 
 static int run(struct worker *w)
 {
     struct net_dev *dev = w->dev;
-    struct net_queue *q = &dev->queue[0];
+    struct net_queue *q = &dev->crew[0].queue;
 
     while (!w->loop.quit) {
         uint64_t timeout = loop_next_timer_ns(&w->loop);
@@ -132,7 +186,8 @@ static int run(struct worker *w)
             log_error("waiting failed: %s", strerror(-rc));
             return 1;
         }
-        report_faults(w, dev);
+        if (q->fault)
+            stop_all(w, dev);
     }
     return w->loop.exit_code;
 }
@@ -144,6 +199,7 @@ const struct worker_ops net_worker_ops = {
     .name = "netback",
     .sandbox = {.syscalls = syscalls, .ioctls = ioctls},
     .setup = setup,
+    .threads = start_threads,
     .connect = connect_guest,
     .disconnect = disconnect_guest,
     .run = run,

@@ -35,7 +35,6 @@ int net_queue_init(struct net_queue *q, struct worker *w, unsigned index, int po
     int rc;
 
     q->w = w;
-    q->stats = w->stats;
     q->index = index;
     q->port_fd = port_fd;
     q->command_fd = command_fd;
@@ -140,7 +139,7 @@ static bool take_event(struct net_queue *q)
             if (e.tag && q->port[i].local == e.tag)
                 q->port[i].masked = q->woken = true;
         }
-        q->stats->events += e.tag != 0;
+        q->count.events += e.tag != 0;
     } else if (e.tag & NET_TAG_WRITE) {
         net_queue_tx_done(q, e.tag, e.res);
     } else {
@@ -205,7 +204,7 @@ void net_queue_notify(struct net_queue *q, struct net_port *p)
     if (!p->local)
         return;
     rc = evtchn_notify(&q->ev, p->local);
-    q->stats->notifies++;
+    q->count.notifies++;
     if (rc)
         net_queue_fault(q, rc, "the guest has closed its event channel");
 }
@@ -239,6 +238,31 @@ static uint64_t acknowledge(struct net_queue *q)
     return UINT64_MAX;
 }
 
+void net_queue_sample(struct net_queue *q, enum stat_op op, uint32_t n, uint64_t began_ns,
+                      uint64_t copied_ns)
+{
+    struct hist *h = q->w->stats->stage[op];
+
+    q->count.sweeps++;
+    hist_add_shared(&h[STAGE_GRANT], copied_ns - began_ns, n);
+    hist_add_shared(&h[STAGE_TOTAL], clock_ns() - began_ns, n);
+}
+
+static void publish_counts(struct net_queue *q)
+{
+    struct dev_stats *s = q->w->stats;
+
+    for (unsigned op = 0; op < STAT_OPS; op++) {
+        stats_add(&s->ops[op], q->count.ops[op]);
+        stats_add(&s->bytes[op], q->count.bytes[op]);
+        stats_add(&s->errors[op], q->count.errors[op]);
+    }
+    stats_add(&s->events, q->count.events);
+    stats_add(&s->notifies, q->count.notifies);
+    stats_add(&s->sweeps, q->count.sweeps);
+    memset(&q->count, 0, sizeof(q->count));
+}
+
 /* Both directions once.  0: there may be more at once; else how long to sleep at most. */
 static uint64_t serve(struct net_queue *q)
 {
@@ -269,6 +293,7 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
 
     if (q->serving)
         timeout_ns = MIN(timeout_ns, serve(q));
+    publish_counts(q);
     rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
     while (take_event(q))
         ;

@@ -57,11 +57,17 @@ struct net_port {
     bool masked;    /* an event was delivered and not yet acknowledged */
 };
 
+/* Counted here, added to the shared statistics once per turn. */
+struct net_count {
+    uint64_t ops[STAT_OPS], bytes[STAT_OPS], errors[STAT_OPS];
+    uint64_t events, notifies, sweeps;
+};
+
 struct net_queue {
     /* For the life of the worker. */
     struct worker *w;
-    struct dev_stats *stats;
     unsigned index;
+    struct net_count count;
     int port_fd, command_fd;
     struct evtchn ev;
     struct reactor reactor;
@@ -117,6 +123,10 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns) must_check;
 /* The guest broke the protocol, or its end is gone: stop. */
 void net_queue_fault(struct net_queue *q, int err, const char *text);
 void net_queue_notify(struct net_queue *q, struct net_port *p);
+
+/* Adds one sweep of n packets to the histograms. */
+void net_queue_sample(struct net_queue *q, enum stat_op op, uint32_t n, uint64_t began_ns,
+                      uint64_t copied_ns);
 
 /* ---- the two directions ---- */
 /* True when something was done. */

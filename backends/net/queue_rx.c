@@ -86,7 +86,7 @@ static void place(struct net_queue *q, uint32_t number, uint32_t *nslots)
 static void drop(struct net_queue *q)
 {
     q->rx_placed++;
-    q->stats->errors[STAT_READ]++;
+    q->count.errors[STAT_READ]++;
 }
 
 /* Makes sure frame `number` has a plan; false: it cannot be given to this guest. */
@@ -124,8 +124,8 @@ static uint32_t gather(struct net_queue *q)
         if (nslots + f->plan.slots > (uint32_t)avail)
             break;
         place(q, q->rx_placed, &nslots);
-        q->stats->ops[STAT_READ]++;
-        q->stats->bytes[STAT_READ] += f->plan.len;
+        q->count.ops[STAT_READ]++;
+        q->count.bytes[STAT_READ] += f->plan.len;
         q->rx_placed++;
     }
     return nslots;
@@ -140,13 +140,14 @@ static void answer(struct net_queue *q, uint32_t nslots)
 
         rx_response(&q->rx_frame[s->frame % RX_FRAMES].plan, s->index, s->id, ok, rsp);
         ring_back_put(&q->rx, rsp, sizeof(rsp));
-        q->stats->errors[STAT_READ] += !ok;
+        q->count.errors[STAT_READ] += !ok;
     }
 }
 
 bool net_queue_rx_sweep(struct net_queue *q)
 {
-    uint32_t nslots;
+    uint32_t nslots, first = q->rx_placed;
+    uint64_t began, copied_at;
     int rc;
 
     if (q->rx_placed == q->rx_filled)
@@ -154,14 +155,16 @@ bool net_queue_rx_sweep(struct net_queue *q)
     nslots = gather(q);
     if (q->fault || nslots == 0)
         return false;
+    began = clock_ns();
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    copied_at = clock_ns();
     answer(q, nslots);
     if (ring_back_push(&q->rx))
         net_queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
     q->rx_held_since_ns = 0;
-    q->stats->sweeps++;
+    net_queue_sample(q, STAT_READ, q->rx_placed - first, began, copied_at);
     return true;
 }
 

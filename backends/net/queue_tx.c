@@ -108,8 +108,8 @@ static void write_frame(struct net_queue *q, struct tx_work *t, const struct vir
     io_uring_prep_write(sqe, REACTOR_FILE_DEVICE, start, PORT_HEADER + (unsigned)t->packet.len, 0);
     reactor_tag(&q->reactor, sqe, NET_TAG_WRITE, true);
     q->tx_writing++;
-    q->stats->ops[STAT_WRITE]++;
-    q->stats->bytes[STAT_WRITE] += t->packet.len;
+    q->count.ops[STAT_WRITE]++;
+    q->count.bytes[STAT_WRITE] += t->packet.len;
 }
 
 /* The packet's fate, as the guest hears it. */
@@ -130,7 +130,7 @@ static int16_t finish(struct net_queue *q, struct tx_work *t)
     /* Multicast lists were not offered: the request is refused, nothing is sent. */
     if (t->verdict == TX_DROP)
         log_peer("queue %u: packet dropped: %s", q->index, t->packet.reason);
-    q->stats->errors[STAT_WRITE]++;
+    q->count.errors[STAT_WRITE]++;
     return NETIF_STATUS_ERROR;
 }
 
@@ -145,6 +145,7 @@ static void answer(struct net_queue *q, const struct tx_packet *p, int16_t statu
 
 bool net_queue_tx_sweep(struct net_queue *q)
 {
+    uint64_t began, copied_at;
     unsigned n;
     int rc;
 
@@ -153,14 +154,16 @@ bool net_queue_tx_sweep(struct net_queue *q)
     n = gather(q);
     if (q->fault || n == 0)
         return false;
+    began = clock_ns();
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    copied_at = clock_ns();
     for (unsigned i = 0; i < n; i++)
         answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
     if (ring_back_push(&q->tx))
         net_queue_notify(q, &q->port[0]);
-    q->stats->sweeps++;
+    net_queue_sample(q, STAT_WRITE, n, began, copied_at);
     return true;
 }
 
@@ -179,7 +182,7 @@ void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res)
     assert(q->tx_writing > 0);
     q->tx_writing--;
     if (res < 0) {
-        q->stats->errors[STAT_WRITE]++;
+        q->count.errors[STAT_WRITE]++;
         log_peer("queue %u: the port refused a frame: %s", q->index, strerror(-res));
     }
 }

@@ -46,6 +46,17 @@ static inline void hist_add(struct hist *h, uint64_t ns)
     h->bucket[hist_index(ns)]++;
 }
 
+/* The same for n equal values, by several threads at once. */
+static inline void hist_add_shared(struct hist *h, uint64_t ns, uint32_t n)
+{
+    __atomic_fetch_add(&h->count, n, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&h->sum_ns, ns * n, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&h->bucket[hist_index(ns)], n, __ATOMIC_RELAXED);
+    /* Two maxima at the same moment: either may stay. */
+    if (ns > __atomic_load_n(&h->max_ns, __ATOMIC_RELAXED))
+        __atomic_store_n(&h->max_ns, ns, __ATOMIC_RELAXED);
+}
+
 /* Middle of a bucket in ns. */
 uint64_t hist_value(unsigned index);
 

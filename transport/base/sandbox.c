@@ -162,6 +162,10 @@ int sandbox_enter(const struct sandbox_policy *p, const char *empty_dir, uid_t u
     *step = "no_new_privs";
     if (prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return -errno;
+    *step = "threads";
+    rc = p->threads ? p->threads(p->arg) : 0;
+    if (rc)
+        return rc;
     *step = "seccomp";
     return filter(p);
 }

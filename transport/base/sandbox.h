@@ -14,6 +14,10 @@
 struct sandbox_policy {
     const char *const *syscalls; /* by name, besides the common ones; NULL-terminated */
     const unsigned long *ioctls; /* request numbers allowed, 0-terminated */
+    /* Starts threads, after the rights are gone (one that exists before keeps its namespaces and
+     * root) and before the filter; may be NULL.  0 or -errno. */
+    int (*threads)(void *arg);
+    void *arg;
 };
 
 /*

@@ -1,7 +1,7 @@
 /*
  * What a worker counts about its device, in memory that outlives it (a memfd of drvdomd's, later
- * the blackbox).  Plain words, written by one worker thread per queue, read by anybody: a reader
- * may see a sum that is one request old.
+ * the blackbox).  Written by the threads of one worker, read by anybody: a reader may see a sum
+ * that is one request old.
  */
 #ifndef DRVDOM_XEN_STATS_H
 #define DRVDOM_XEN_STATS_H
@@ -28,5 +28,12 @@ struct dev_stats {
     uint64_t events, notifies, sweeps;
     struct hist stage[STAT_OPS][STAGE_COUNT];
 };
+
+/* For words that several queues' threads count in. */
+static inline void stats_add(uint64_t *word, uint64_t n)
+{
+    if (n)
+        __atomic_fetch_add(word, n, __ATOMIC_RELAXED);
+}
 
 #endif

@@ -159,10 +159,18 @@ static int receive_setup(struct worker *w, struct worker_msg *m, int *fds, int *
     return w->stats == MAP_FAILED ? -errno : 0;
 }
 
-static int enter_sandbox(const struct worker *w, struct why *why)
+static int start_threads(void *arg)
+{
+    struct worker *w = arg;
+
+    return w->ops->threads ? w->ops->threads(w) : 0;
+}
+
+static int enter_sandbox(struct worker *w, struct why *why)
 {
     unsigned long ioctls[32];
-    struct sandbox_policy p = {.syscalls = w->ops->sandbox.syscalls, .ioctls = ioctls};
+    struct sandbox_policy p = {
+        .syscalls = w->ops->sandbox.syscalls, .ioctls = ioctls, .threads = start_threads, .arg = w};
     const unsigned long *more = w->ops->sandbox.ioctls;
     const char *step = "";
     size_t n = ARRAY_SIZE(xen_ioctls) - 1;

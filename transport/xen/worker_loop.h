@@ -38,6 +38,9 @@ struct worker_ops {
     /* Before the sandbox: takes ownership of fds (also when it fails), opens what needs a path. */
     int (*setup)(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
                  struct why *why);
+    /* Starts further threads; may be NULL.  Between the loss of rights, which threads that exist
+     * already would not share, and the system call filter, which forbids new ones. */
+    int (*threads)(struct worker *w);
     /* Maps rings, binds ports, starts serving.  Undoes everything when it fails. */
     int (*connect)(struct worker *w, const void *payload, size_t len, struct why *why);
     /* Stops taking, drains, unmaps, unbinds; ends with worker_disconnected(w), now or later. */
