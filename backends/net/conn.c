@@ -32,6 +32,7 @@ static int bad_own_key(struct why *why, int rc, const char *key)
 static int read_own(struct store *s, const char *dir, const struct dev_id *id,
                     struct net_setup *setup, struct port_wish *wish, struct why *why)
 {
+    struct value_rate rate;
     int rc = vif_back_get_mac(s, 0, dir, setup->mac);
 
     if (rc)
@@ -39,6 +40,12 @@ static int read_own(struct store *s, const char *dir, const struct dev_id *id,
     rc = vif_back_get_mtu(s, 0, dir, &setup->mtu);
     if (rc)
         return bad_own_key(why, rc, VIF_BACK_KEY_MTU);
+    rc = vif_back_get_rate(s, 0, dir, &rate);
+    if (rc && rc != -ENOENT)
+        return bad_own_key(why, rc, VIF_BACK_KEY_RATE);
+    /* libxl's word is about what the guest sends. */
+    if (rc == 0)
+        setup->limits = (struct net_limits){.tx_bytes = rate.bytes, .tx_usec = rate.usec};
     rc = vif_back_get_bridge(s, 0, dir, wish->bridge, sizeof(wish->bridge));
     if (rc && rc != -ENOENT)
         return bad_own_key(why, rc, VIF_BACK_KEY_BRIDGE);
@@ -104,7 +111,7 @@ static int net_publish(void *dev, struct store *s, store_txn t, const char *dir)
         {vif_back_set_feature_gso_tcpv6, true},
         {vif_back_set_feature_ipv6_csum_offload, true},
         {vif_back_set_feature_no_csum_offload, false},
-        {vif_back_set_feature_multicast_control, false},
+        {vif_back_set_feature_multicast_control, true},
         {vif_back_set_feature_dynamic_multicast_control, false},
         {vif_back_set_feature_split_event_channels, true},
         {vif_back_set_feature_ctrl_ring, false},
@@ -157,6 +164,8 @@ static int read_features(struct store *s, store_txn t, const char *dir, struct n
         {vif_front_get_feature_gso_tcpv4, &c->gso4, VIF_FRONT_KEY_FEATURE_GSO_TCPV4},
         {vif_front_get_feature_gso_tcpv6, &c->gso6, VIF_FRONT_KEY_FEATURE_GSO_TCPV6},
         {vif_front_get_feature_no_csum_offload, &no_csum4, VIF_FRONT_KEY_FEATURE_NO_CSUM_OFFLOAD},
+        {vif_front_get_request_multicast_control, &c->mcast,
+         VIF_FRONT_KEY_REQUEST_MULTICAST_CONTROL},
         {vif_front_get_feature_ipv6_csum_offload, &c->csum6,
          VIF_FRONT_KEY_FEATURE_IPV6_CSUM_OFFLOAD},
     };

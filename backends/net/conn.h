@@ -13,12 +13,20 @@ enum {
     NET_QUEUES_MAX = 4,
 };
 
+/* Bytes per microseconds in each direction; 0: no limit.  Also the payload of LIMITS. */
+struct net_limits {
+    uint64_t tx_bytes, tx_usec; /* guest to world */
+    uint64_t rx_bytes, rx_usec;
+};
+
 /* SETUP; the descriptors are the port's, one per queue. */
 struct net_setup {
     uint32_t queues;
     uint32_t mtu;
     uint8_t mac[6];
-    uint8_t pad[2];
+    bool any_source; /* the guest may send from other addresses than mac */
+    uint8_t pad;
+    struct net_limits limits;
 };
 
 struct net_queue_keys {
@@ -32,6 +40,7 @@ struct net_connect {
     /* what the guest takes */
     bool sg, gso4, gso6, csum4, csum6;
     bool rx_notify; /* it sends an event when it posts receive buffers */
+    bool mcast;     /* it wants only the multicast addresses it names */
     struct net_queue_keys queue[NET_QUEUES_MAX];
 };
 

@@ -12,11 +12,11 @@
 
 enum { STACK_BYTES = 64 << 10 };
 
-int crew_init(struct crew_member *m, struct worker *w, unsigned index, int port_fd, int command_fd,
-              int fault_fd)
+int crew_init(struct crew_member *m, struct worker *w, struct net_shared *shared, unsigned index,
+              int port_fd, int command_fd, int bell_fd)
 {
     m->command_fd = command_fd;
-    m->fault_fd = fault_fd;
+    m->bell_fd = bell_fd;
     if (index > 0) {
         m->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (m->command_fd < 0)
@@ -24,7 +24,7 @@ int crew_init(struct crew_member *m, struct worker *w, unsigned index, int port_
         if (sem_init(&m->done, 0, 0))
             return -errno;
     }
-    return net_queue_init(&m->queue, w, index, port_fd, m->command_fd);
+    return net_queue_init(&m->queue, w, shared, index, port_fd, m->command_fd);
 }
 
 static int obey(struct crew_member *m, int order)
@@ -67,8 +67,6 @@ static void take_order(struct crew_member *m)
 static void *work(void *arg)
 {
     struct crew_member *m = arg;
-    bool told = false;
-
     for (;;) {
         int rc = net_queue_turn(&m->queue, UINT64_MAX);
 
@@ -79,9 +77,11 @@ static void *work(void *arg)
         }
         if (m->queue.command)
             take_order(m);
-        if (m->queue.fault && !told)
-            ring_bell(m->fault_fd);
-        told = m->queue.fault != 0;
+        if (m->queue.changed) {
+            m->queue.changed = false;
+            atomic_store(&m->faulty, m->queue.fault != 0);
+            ring_bell(m->bell_fd);
+        }
     }
     return NULL;
 }

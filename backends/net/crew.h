@@ -17,8 +17,9 @@ struct crew_member {
     struct net_queue queue;
     pthread_t thread;
     bool has_thread;
-    int command_fd, fault_fd; /* eventfds; fault_fd is the crew's: "look at the queues" */
-    _Atomic int order;        /* enum crew_order, 0: none */
+    int command_fd, bell_fd; /* eventfds; bell_fd is the crew's: "look at the queues" */
+    _Atomic int order;       /* enum crew_order, 0: none */
+    atomic_bool faulty;      /* as of the last bell */
     sem_t done;
     int rc;
     const struct net_connect *connect; /* arguments of CREW_CONNECT */
@@ -27,9 +28,9 @@ struct crew_member {
 };
 
 /* Prepares queue `index`; before the sandbox.  Queue 0 gets no thread and watches command_fd; for
- * others command_fd is ignored.  fault_fd stays the caller's.  0 or -errno. */
-int crew_init(struct crew_member *m, struct worker *w, unsigned index, int port_fd, int command_fd,
-              int fault_fd) must_check;
+ * others command_fd is ignored.  bell_fd stays the caller's.  0 or -errno. */
+int crew_init(struct crew_member *m, struct worker *w, struct net_shared *shared, unsigned index,
+              int port_fd, int command_fd, int bell_fd) must_check;
 /* Starts the thread of a further queue; after the rights are gone, before system calls are
  * filtered.  0 or -errno. */
 int crew_start(struct crew_member *m) must_check;

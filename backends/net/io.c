@@ -24,7 +24,9 @@ struct net_dev {
     struct net_setup setup;
     uint32_t running;    /* queues connected */
     bool told;           /* the fault was reported */
-    struct loop_fd bell; /* a further queue has a fault */
+    bool stalled;        /* link down because of it */
+    struct loop_fd bell; /* a further queue has changed */
+    struct net_shared shared;
     struct crew_member crew[NET_QUEUES_MAX];
 };
 
@@ -40,7 +42,7 @@ static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
         return -errno;
     rc = loop_add(&w->loop, &dev->bell, EPOLLIN);
     for (uint32_t i = 0; i < dev->setup.queues && !rc; i++)
-        rc = crew_init(&dev->crew[i], w, i, fds[i], w->loop.epfd, dev->bell.fd);
+        rc = crew_init(&dev->crew[i], w, &dev->shared, i, fds[i], w->loop.epfd, dev->bell.fd);
     return rc;
 }
 
@@ -59,6 +61,7 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
     if (nfds < 1 || nfds > NET_QUEUES_MAX || (uint32_t)nfds != dev->setup.queues)
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
+    shared_init(&dev->shared, &dev->setup);
     rc = prepare(w, dev, fds);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;
 }
@@ -123,7 +126,8 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
     memcpy(&c, payload, sizeof(c));
     if (c.queues == 0 || c.queues > dev->setup.queues)
         return why_set(why, -EPROTO, "CONNECT with %u queues", c.queues);
-    dev->told = false;
+    dev->told = dev->stalled = false;
+    filter_reset(&dev->shared.filter, c.mcast);
     rc = prepare_port(dev, &c, why);
     while (dev->running < c.queues && !rc) {
         rc = crew_connect(&dev->crew[dev->running], &c, dev->setup.mtu, why);
@@ -158,6 +162,34 @@ static void stop_all(struct worker *w, struct net_dev *dev)
     }
 }
 
+/* A guest that takes nothing any more loses its link, so that the bridge sends nothing here; it
+ * comes back when all of its queues have slots again. */
+static void follow_stalls(struct net_dev *dev)
+{
+    bool stalled = false;
+
+    for (uint32_t i = 0; i < dev->running; i++)
+        stalled |= dev->crew[i].queue.rx_stalled;
+    if (stalled == dev->stalled)
+        return;
+    dev->stalled = stalled;
+    log_info("link %s",
+             stalled ? "down: the guest has posted no receive buffers for a minute" : "up");
+    set_carrier(dev, !stalled);
+}
+
+static void look_at_queues(struct worker *w, struct net_dev *dev)
+{
+    bool faulty = dev->crew[0].queue.fault;
+
+    for (uint32_t i = 1; i < dev->running; i++)
+        faulty |= atomic_load(&dev->crew[i].faulty);
+    if (faulty)
+        stop_all(w, dev);
+    else
+        follow_stalls(dev);
+}
+
 static void on_bell(void *arg, uint32_t events)
 {
     struct worker *w = arg;
@@ -166,7 +198,19 @@ static void on_bell(void *arg, uint32_t events)
 
     (void)events;
     if (read(dev->bell.fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
-        stop_all(w, dev);
+        look_at_queues(w, dev);
+}
+
+static int limits(struct worker *w, const void *payload, size_t len)
+{
+    struct net_dev *dev = w->dev;
+    struct net_limits l;
+
+    if (len != sizeof(l))
+        return -EPROTO;
+    memcpy(&l, payload, sizeof(l));
+    shared_set_limits(&dev->shared, &l);
+    return 0;
 }
 
 static int run(struct worker *w)
@@ -186,8 +230,10 @@ static int run(struct worker *w)
             log_error("waiting failed: %s", strerror(-rc));
             return 1;
         }
-        if (q->fault)
-            stop_all(w, dev);
+        if (q->changed) {
+            q->changed = false;
+            look_at_queues(w, dev);
+        }
     }
     return w->loop.exit_code;
 }
@@ -202,5 +248,6 @@ const struct worker_ops net_worker_ops = {
     .threads = start_threads,
     .connect = connect_guest,
     .disconnect = disconnect_guest,
+    .limits = limits,
     .run = run,
 };

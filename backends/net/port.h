@@ -16,7 +16,12 @@
 #include "backends/net/conn.h"
 #include "transport/xen/backend.h"
 
-enum { PORT_HEADER = sizeof(struct virtio_net_hdr) };
+enum {
+    PORT_HEADER = sizeof(struct virtio_net_hdr),
+    /* Frames the kernel keeps for a guest that is slow; more are dropped there.  64 KiB each at
+     * worst, and the driver domain is small. */
+    PORT_QUEUE_FRAMES = 256,
+};
 
 struct port_wish {
     char name[IFNAMSIZ];   /* of the network interface */

@@ -17,12 +17,6 @@
 
 #include "transport/base/log.h"
 
-enum {
-    /* Frames the kernel keeps for a guest that is slow; more are dropped there.  64 KiB each at
-     * worst, and the driver domain is small. */
-    PORT_QUEUE_FRAMES = 256,
-};
-
 static struct ifreq request(const char *name)
 {
     struct ifreq r;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "backends/net/port.h"
 #include "transport/base/log.h"
@@ -15,8 +16,6 @@ enum {
     STORM_GRACE = 16,
 };
 static const uint64_t STORM_FIRST_NS = 10000, STORM_MAX_NS = 1000000000;
-/* How often receive slots are looked for when the frontend does not announce them. */
-static const uint64_t RX_POLL_NS = 5000000;
 
 /* ---- life ---- */
 
@@ -27,14 +26,15 @@ static uint8_t *take_memory(size_t bytes)
     return m == MAP_FAILED ? NULL : m;
 }
 
-int net_queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd,
-                   int command_fd)
+int net_queue_init(struct net_queue *q, struct worker *w, struct net_shared *shared, unsigned index,
+                   int port_fd, int command_fd)
 {
     struct reactor_config c = {
         .ev = &q->ev, .device_fd = port_fd, .command_fd = command_fd, .depth = QUEUE_OPS};
     int rc;
 
     q->w = w;
+    q->shared = shared;
     q->index = index;
     q->port_fd = port_fd;
     q->command_fd = command_fd;
@@ -99,6 +99,15 @@ static int connect_rings(struct net_queue *q, const struct net_queue_keys *k, st
     return rc;
 }
 
+/* What the kernel has queued since the last connection was meant for that one. */
+static void forget_old_frames(struct net_queue *q)
+{
+    for (unsigned i = 0; i < PORT_QUEUE_FRAMES; i++) {
+        if (read(q->port_fd, q->rx_area, RX_STRIDE) <= 0)
+            break;
+    }
+}
+
 int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu,
                       struct why *why)
 {
@@ -112,12 +121,16 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
     q->rx_caps = (struct rx_caps){
         .sg = c->sg, .gso4 = c->gso4, .gso6 = c->gso6, .csum4 = c->csum4, .csum6 = c->csum6};
     q->rx_placed = q->rx_filled = q->rx_armed = 0;
-    q->rx_held_since_ns = 0;
+    q->rx_short_since_ns = 0;
+    q->rx_need = 1;
+    q->rx_stalled = false;
+    q->changed = false;
     rc = connect_rings(q, &c->queue[q->index], why);
     if (rc) {
         net_queue_disconnect(q);
         return rc;
     }
+    forget_old_frames(q);
     /* What the guest put on the ring before we were bound sent us no event. */
     q->serving = true;
     for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++)
@@ -195,6 +208,7 @@ void net_queue_fault(struct net_queue *q, int err, const char *text)
     q->fault = err;
     q->fault_text = text;
     q->serving = false;
+    q->changed = true;
 }
 
 void net_queue_notify(struct net_queue *q, struct net_port *p)
@@ -267,9 +281,10 @@ static void publish_counts(struct net_queue *q)
 static uint64_t serve(struct net_queue *q)
 {
     uint64_t sleep_ns;
-    bool work = net_queue_tx_sweep(q);
-    bool more;
+    bool work, more;
 
+    q->wait_ns = UINT64_MAX;
+    work = net_queue_tx_sweep(q);
     work |= net_queue_rx_sweep(q);
     if (work)
         q->idle_wakes = 0;
@@ -281,10 +296,7 @@ static uint64_t serve(struct net_queue *q)
     if (more)
         return 0;
     sleep_ns = acknowledge(q);
-    /* Held frames age, and slots of a guest that does not announce them must be looked for. */
-    if (q->rx_placed != q->rx_filled || (!q->rx_notify && q->rx_reading == 0))
-        sleep_ns = MIN(sleep_ns, q->rx_notify ? 100 * RX_POLL_NS : RX_POLL_NS);
-    return sleep_ns;
+    return MIN(sleep_ns, q->wait_ns);
 }
 
 int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)

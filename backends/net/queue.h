@@ -13,6 +13,7 @@
 
 #include "backends/net/conn.h"
 #include "backends/net/rx.h"
+#include "backends/net/shared.h"
 #include "backends/net/tx.h"
 #include "transport/xen/reactor.h"
 #include "transport/xen/ring.h"
@@ -67,6 +68,7 @@ struct net_queue {
     /* For the life of the worker. */
     struct worker *w;
     unsigned index;
+    struct net_shared *shared;
     struct net_count count;
     int port_fd, command_fd;
     struct evtchn ev;
@@ -88,25 +90,31 @@ struct net_queue {
     uint64_t unmask_due_ns;  /* 0: at once */
     bool command;            /* the command descriptor is readable */
     bool woken;
+    bool changed;     /* fault or stalled: the main thread should look */
+    uint64_t wait_ns; /* a limit: nothing to do before this time has passed; 0: none */
 
     /* Transmit. */
+    bool tx_limited;     /* the rate is used up for now */
     uint32_t tx_writing; /* submitted to the port, not completed: the arena is in use */
     struct tx_work tx_work[TX_BATCH];
 
     /* Receive.  Frames are numbered; number n lives in buffer n % RX_FRAMES.
      * placed <= filled <= armed <= placed + RX_FRAMES. */
-    uint32_t rx_placed;  /* given to the guest (or dropped) below this */
-    uint32_t rx_filled;  /* read from the port below this */
-    uint32_t rx_armed;   /* reads submitted below this */
-    uint32_t rx_reading; /* reads not completed */
-    uint64_t rx_held_since_ns;
+    bool rx_limited;            /* the rate is used up for now */
+    uint32_t rx_placed;         /* given to the guest (or dropped) below this */
+    uint32_t rx_filled;         /* read from the port below this */
+    uint32_t rx_armed;          /* reads submitted below this */
+    uint32_t rx_reading;        /* reads not completed */
+    uint32_t rx_need;           /* slots that the frame takes which had too few; else 1 */
+    uint64_t rx_short_since_ns; /* the guest has too few slots since then; 0: it has enough */
+    atomic_bool rx_stalled;     /* for so long that the link counts as down */
     struct rx_frame rx_frame[RX_FRAMES];
     struct rx_slot rx_slot[NETIF_RING_SLOTS];
 };
 
 /* ---- life (queue.c); 0 or -errno ---- */
-int net_queue_init(struct net_queue *q, struct worker *w, unsigned index, int port_fd,
-                   int command_fd) must_check;
+int net_queue_init(struct net_queue *q, struct worker *w, struct net_shared *shared, unsigned index,
+                   int port_fd, int command_fd) must_check;
 /* Gives back everything, after net_queue_disconnect(); for tests, as a worker simply ends. */
 void net_queue_fini(struct net_queue *q);
 int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t mtu,

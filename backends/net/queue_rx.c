@@ -14,8 +14,11 @@
 #include "transport/base/log.h"
 
 enum { NO_COPY = UINT32_MAX };
-/* A guest that posts no slots for this long loses the frames held for it (N16, N17). */
-static const uint64_t HOLD_NS = 10000000000u;
+/* A guest that has too few slots for this long loses the frames held for it, and after a minute
+ * its link (N16, N17; the times are Linux netback's). */
+static const uint64_t HOLD_NS = 10000000000u, STALL_NS = 60000000000u;
+/* How often slots are looked for when the frontend does not announce them. */
+static const uint64_t POLL_NS = 5000000;
 
 /* The frame starts at a page, so that each slot's copy stays within one; its header ends there. */
 static uint8_t *frame_data(const struct net_queue *q, uint32_t n)
@@ -99,22 +102,28 @@ static bool planned(struct net_queue *q, uint32_t number)
     if (f->planned)
         return true;
     memcpy(&h, data - PORT_HEADER, sizeof(h));
-    f->planned = rx_plan(&q->rx_caps, data, f->len, &h, &f->plan) == 0;
+    f->planned = rx_plan(&q->rx_caps, data, f->len, &h, &f->plan) == 0 &&
+                 filter_rx_ok(&q->shared->filter, data);
     return f->planned;
 }
 
 /* Places held frames in order while the guest has slots; number of ring slots used. */
 static uint32_t gather(struct net_queue *q)
 {
+    uint64_t wait_ns;
+    int64_t allowed = shared_allowance(q->shared, SHARED_RX, &wait_ns), bytes = 0;
     uint32_t nslots = 0;
     int avail = ring_back_avail(&q->rx);
 
+    q->rx_limited = allowed <= 0;
+    if (q->rx_limited)
+        q->wait_ns = MIN(q->wait_ns, wait_ns);
     if (avail < 0) {
         net_queue_fault(q, avail, "rx ring: impossible producer index");
         return 0;
     }
     grant_batch_reset(&q->batch);
-    while (q->rx_placed != q->rx_filled && !q->fault) {
+    while (q->rx_placed != q->rx_filled && !q->fault && bytes < allowed) {
         const struct rx_frame *f = &q->rx_frame[q->rx_placed % RX_FRAMES];
 
         if (!planned(q, q->rx_placed)) {
@@ -126,8 +135,10 @@ static uint32_t gather(struct net_queue *q)
         place(q, q->rx_placed, &nslots);
         q->count.ops[STAT_READ]++;
         q->count.bytes[STAT_READ] += f->plan.len;
+        bytes += f->plan.len;
         q->rx_placed++;
     }
+    shared_settle(q->shared, SHARED_RX, (uint64_t)bytes);
     return nslots;
 }
 
@@ -142,6 +153,22 @@ static void answer(struct net_queue *q, uint32_t nslots)
         ring_back_put(&q->rx, rsp, sizeof(rsp));
         q->count.errors[STAT_READ] += !ok;
     }
+}
+
+static void set_stalled(struct net_queue *q, bool stalled)
+{
+    if (q->rx_stalled == stalled)
+        return;
+    q->rx_stalled = stalled;
+    q->changed = true;
+}
+
+/* A frame was placed, or there are slots for the one that had too few: the guest is alive. */
+static void has_enough(struct net_queue *q)
+{
+    q->rx_need = 1;
+    q->rx_short_since_ns = 0;
+    set_stalled(q, false);
 }
 
 bool net_queue_rx_sweep(struct net_queue *q)
@@ -163,12 +190,34 @@ bool net_queue_rx_sweep(struct net_queue *q)
     answer(q, nslots);
     if (ring_back_push(&q->rx))
         net_queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
-    q->rx_held_since_ns = 0;
+    has_enough(q);
     net_queue_sample(q, STAT_READ, q->rx_placed - first, began, copied_at);
     return true;
 }
 
 /* ---- before sleeping ---- */
+
+/* The guest has fewer slots than it needs: how long already? */
+static void grow_impatient(struct net_queue *q)
+{
+    uint64_t now = clock_ns(), since;
+
+    if (q->rx_short_since_ns == 0)
+        q->rx_short_since_ns = now;
+    since = now - q->rx_short_since_ns;
+    if (since >= HOLD_NS && q->rx_placed != q->rx_filled) {
+        log_peer("queue %u: no receive buffers for 10 s: %u frames dropped", q->index,
+                 q->rx_filled - q->rx_placed);
+        while (q->rx_placed != q->rx_filled)
+            drop(q);
+    }
+    if (since >= STALL_NS)
+        set_stalled(q, true);
+    else
+        q->wait_ns = MIN(q->wait_ns, (since < HOLD_NS ? HOLD_NS : STALL_NS) - since);
+    if (!q->rx_notify)
+        q->wait_ns = MIN(q->wait_ns, POLL_NS);
+}
 
 /* Asks for an event when `slots` receive slots are posted.  True: they are. */
 static bool rest_until(struct net_queue *q, uint32_t slots)
@@ -177,41 +226,33 @@ static bool rest_until(struct net_queue *q, uint32_t slots)
 
     if (rc < 0)
         net_queue_fault(q, rc, "rx ring: impossible producer index");
+    if (rc == 0)
+        grow_impatient(q);
     return rc > 0;
-}
-
-static bool rest_holding(struct net_queue *q)
-{
-    uint64_t now = clock_ns();
-
-    if (rest_until(q, q->rx_frame[q->rx_placed % RX_FRAMES].plan.slots))
-        return true;
-    if (q->rx_held_since_ns == 0)
-        q->rx_held_since_ns = now;
-    if (now - q->rx_held_since_ns < HOLD_NS)
-        return false;
-    log_peer("queue %u: the guest has posted no receive buffers for 10 s: %u frames dropped",
-             q->index, q->rx_filled - q->rx_placed);
-    while (q->rx_placed != q->rx_filled)
-        drop(q);
-    q->rx_held_since_ns = 0;
-    return false;
 }
 
 bool net_queue_rx_rest(struct net_queue *q)
 {
     int avail;
 
-    if (q->rx_placed != q->rx_filled)
-        return rest_holding(q);
-    if (q->rx_reading > 0)
-        return false;
+    if (q->rx_placed != q->rx_filled) {
+        const struct rx_frame *f = &q->rx_frame[q->rx_placed % RX_FRAMES];
+
+        if (q->rx_limited)
+            return false;
+        q->rx_need = f->planned ? f->plan.slots : 1;
+        return rest_until(q, q->rx_need);
+    }
     avail = ring_back_avail(&q->rx);
-    if (avail < 0)
+    if (avail < 0) {
         net_queue_fault(q, avail, "rx ring: impossible producer index");
-    else if (avail == 0)
-        return rest_until(q, 1);
-    else
+        return false;
+    }
+    if ((uint32_t)avail >= q->rx_need)
+        has_enough(q);
+    else if (rest_until(q, q->rx_need))
+        return true;
+    if (q->rx_reading == 0 && avail > 0)
         arm_reads(q, MIN((unsigned)avail, (unsigned)RX_CHAIN));
     return false;
 }

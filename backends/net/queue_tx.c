@@ -74,12 +74,18 @@ static bool copied(const struct net_queue *q, const struct tx_work *t)
 /* Takes what waits, as far as batch and arena reach.  Number of packets in q->tx_work. */
 static unsigned gather(struct net_queue *q)
 {
+    uint64_t wait_ns;
+    int64_t allowed = shared_allowance(q->shared, SHARED_TX, &wait_ns), bytes = 0;
     uint8_t *at = q->tx_area;
     uint8_t *end = q->tx_area + TX_ARENA - (TX_FRAME_MAX + 2 * NETIF_PAGE);
     unsigned n = 0;
 
+    q->tx_limited = allowed <= 0;
+    if (q->tx_limited)
+        q->wait_ns = MIN(q->wait_ns, wait_ns);
     grant_batch_reset(&q->batch);
-    while (n < TX_BATCH && at < end && q->batch.count + TX_SEGS_MAX <= q->batch.capacity) {
+    while (n < TX_BATCH && at < end && bytes < allowed &&
+           q->batch.count + TX_SEGS_MAX <= q->batch.capacity) {
         struct tx_work *t = &q->tx_work[n];
 
         if (take_packet(q, &t->packet) <= 0)
@@ -93,9 +99,11 @@ static unsigned gather(struct net_queue *q)
             t->frame = place_frame(at, &t->packet);
             at = t->frame + t->packet.len;
             add_copies(q, t);
+            bytes += t->packet.len;
         }
         n++;
     }
+    shared_settle(q->shared, SHARED_TX, (uint64_t)bytes);
     return n;
 }
 
@@ -112,6 +120,14 @@ static void write_frame(struct net_queue *q, struct tx_work *t, const struct vir
     q->count.bytes[STAT_WRITE] += t->packet.len;
 }
 
+static int change_list(struct net_queue *q, const struct tx_packet *p)
+{
+    if (p->mcast_type == NETIF_EXTRA_MCAST_ADD)
+        return filter_mcast_add(&q->shared->filter, p->mcast);
+    filter_mcast_del(&q->shared->filter, p->mcast);
+    return 0;
+}
+
 /* The packet's fate, as the guest hears it. */
 static int16_t finish(struct net_queue *q, struct tx_work *t)
 {
@@ -121,13 +137,18 @@ static int16_t finish(struct net_queue *q, struct tx_work *t)
         t->verdict = TX_DROP;
         t->packet.reason = "a grant that cannot be read";
     }
+    if (t->verdict == TX_SEND && !filter_tx_ok(&q->shared->filter, t->frame)) {
+        t->verdict = TX_DROP;
+        t->packet.reason = "a source address that is not the guest's";
+    }
     if (t->verdict == TX_SEND)
         t->verdict = tx_header(&t->packet, &q->tx_rules, t->frame, &h);
     if (t->verdict == TX_SEND) {
         write_frame(q, t, &h);
         return NETIF_STATUS_OKAY;
     }
-    /* Multicast lists were not offered: the request is refused, nothing is sent. */
+    if (t->verdict == TX_CONTROL && change_list(q, &t->packet) == 0)
+        return NETIF_STATUS_OKAY;
     if (t->verdict == TX_DROP)
         log_peer("queue %u: packet dropped: %s", q->index, t->packet.reason);
     q->count.errors[STAT_WRITE]++;
@@ -169,8 +190,11 @@ bool net_queue_tx_sweep(struct net_queue *q)
 
 bool net_queue_tx_rest(struct net_queue *q)
 {
-    int rc = ring_back_rest(&q->tx);
+    int rc;
 
+    if (q->tx_limited) /* what waits is not looked at before its time */
+        return false;
+    rc = ring_back_rest(&q->tx);
     if (rc < 0)
         net_queue_fault(q, rc, "tx ring: impossible producer index");
     return rc > 0;

@@ -215,6 +215,7 @@ int grant_batch_run(struct grant *g, struct grant_batch *b)
 static struct worker worker;
 static struct dev_stats stats;
 static struct net_queue *q;
+static struct net_shared shared;
 static struct ring tx, rx;
 static struct net_connect conn;
 static int wire, command; /* our ends */
@@ -241,11 +242,12 @@ static void start(void)
     command = eventfd(0, EFD_NONBLOCK);
     worker.id.domid = GUEST;
     worker.stats = &stats;
+    shared_init(&shared, &(struct net_setup){.mac = {0x00, 0x16, 0x3e, 4, 5, 6}});
     memset(&stats, 0, sizeof(stats));
     memset(bad_gref, 0, sizeof(bad_gref));
     memset(page[RX_DATA], CANARY, 256 * GRANT_PAGE);
     q = calloc(1, sizeof(*q));
-    ck_assert_int_eq(net_queue_init(q, &worker, 0, pair[0], command), 0);
+    ck_assert_int_eq(net_queue_init(q, &worker, &shared, 0, pair[0], command), 0);
     conn = (struct net_connect){.queues = 1,
                                 .sg = true,
                                 .gso4 = true,
@@ -640,6 +642,171 @@ START_TEST(bad_receive_grant)
 }
 END_TEST
 
+/* ---- policy ---- */
+
+/* N24: only its own source address. */
+START_TEST(drops_spoofed_sources)
+{
+    static uint8_t got[sizeof(f)];
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+
+    start();
+    f[11] ^= 1;
+    (void)tx_frame(len, 0, NULL);
+    f[11] ^= 1;
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    settle();
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_ERROR);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    ck_assert_int_eq(on_wire(got), PORT_HEADER + (ssize_t)len);
+    ck_assert_int_eq(on_wire(got), -1);
+    shared.filter.any_source = true;
+    f[11] ^= 1;
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    settle();
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    stop();
+}
+END_TEST
+
+static int16_t mcast(uint8_t type, const uint8_t addr[6])
+{
+    struct netif_extra e = {.type = type};
+    uint8_t raw[NETIF_TX_SLOT] = {0};
+    int16_t status;
+
+    memcpy(e.u.mcast, addr, 6);
+    memcpy(raw, &e, sizeof(e));
+    tx_put(1, 0, 0, 0, NETIF_TXF_EXTRA_INFO);
+    ring_front_put(&tx, raw, sizeof(raw));
+    tx_push();
+    settle();
+    status = tx_answer(NULL);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_NULL);
+    return status;
+}
+
+/* N13, and the filter at work. */
+START_TEST(filters_multicast)
+{
+    static const uint8_t a[6] = {1, 0, 0x5e, 0, 0, 1}, b[6] = {1, 0, 0x5e, 0, 0, 2};
+    static const uint8_t all_ones[6] = {255, 255, 255, 255, 255, 255};
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+    struct netif_rx_rsp r;
+
+    start();
+    filter_reset(&shared.filter, true);
+    ck_assert_int_eq(mcast(NETIF_EXTRA_MCAST_ADD, a), NETIF_STATUS_OKAY);
+    ck_assert_int_eq(mcast(NETIF_EXTRA_MCAST_ADD, f), NETIF_STATUS_ERROR); /* unicast */
+    ck_assert_int_eq(mcast(NETIF_EXTRA_MCAST_DEL, b), NETIF_STATUS_OKAY);  /* not there */
+    rx_post(8);
+    settle();
+    to_wire(&plain, len);
+    memcpy(f, a, 6);
+    to_wire(&plain, len);
+    memcpy(f, b, 6);
+    to_wire(&plain, len);
+    memcpy(f, all_ones, 6);
+    to_wire(&plain, len);
+    settle();
+    for (unsigned i = 0; i < 3; i++)
+        (void)rx_answer();
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0);
+    ck_assert_mem_eq(page[RX_DATA + 1], a, 6);
+    ck_assert_mem_eq(page[RX_DATA + 2], all_ones, 6);
+    ck_assert_int_eq(mcast(NETIF_EXTRA_MCAST_DEL, a), NETIF_STATUS_OKAY);
+    memcpy(f, a, 6);
+    to_wire(&plain, len);
+    settle();
+    ck_assert_int_eq(ring_front_take(&rx, &r), 0);
+    stop();
+}
+END_TEST
+
+/* A limit of 1000 bytes per ms on top of the burst: what waits goes out in time, nothing is lost.
+ */
+START_TEST(limits_the_rate)
+{
+    struct net_limits l = {.tx_bytes = 1000, .tx_usec = 1000, .rx_bytes = 1000, .rx_usec = 1000};
+    size_t len = frame_build(f, FRAME_UDP4, 0, 1458);
+    uint64_t began, took;
+    unsigned sent = 0;
+    uint8_t raw[NETIF_TX_SLOT];
+
+    start();
+    shared_set_limits(&shared, &l);
+    began = clock_ns();
+    for (unsigned i = 0; i < 188; i++) { /* 282 KB: 131 at once, 151 at 1 MB/s */
+        if (i % 94 == 0)
+            tx_gref = TX_DATA;
+        (void)tx_frame(len, 0, NULL);
+    }
+    tx_push();
+    while (sent < 188) {
+        ck_assert_int_eq(net_queue_turn(q, 100000000), 0);
+        while (ring_front_take(&tx, raw) == 1)
+            sent++;
+        while (on_wire(f) > 0)
+            ;
+    }
+    took = clock_ns() - began;
+    ck_assert_uint_gt(took, 120000000);
+    ck_assert_uint_lt(took, 1000000000);
+    (void)frame_build(f, FRAME_UDP4, 0, 1458);
+    rx_post(200);
+    began = clock_ns();
+    for (unsigned i = 0; i < 188; i++) {
+        to_wire(&plain, len);
+        ck_assert_int_eq(net_queue_turn(q, 1), 0);
+    }
+    sent = 0;
+    while (sent < 188) {
+        ck_assert_int_eq(net_queue_turn(q, 100000000), 0);
+        while (ring_front_take(&rx, raw) == 1)
+            sent++;
+    }
+    took = clock_ns() - began;
+    ck_assert_uint_gt(took, 120000000);
+    ck_assert_uint_lt(took, 1000000000);
+    stop();
+}
+END_TEST
+
+/* N16: after 10 s what is held is dropped, after 60 s the link counts as down, until slots come. */
+START_TEST(gives_up_on_a_guest_that_takes_nothing)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 8958);
+
+    start();
+    rx_post(1);
+    settle();
+    to_wire(&plain, len);
+    settle();
+    ck_assert_uint_eq(q->rx_filled - q->rx_placed, 1);
+    ck_assert_uint_ne(q->rx_short_since_ns, 0);
+    q->rx_short_since_ns -= 11000000000u;
+    kick(RX_PORT);
+    settle();
+    ck_assert_uint_eq(q->rx_filled - q->rx_placed, 0);
+    ck_assert_uint_eq(stats.errors[STAT_READ], 1);
+    ck_assert(!q->rx_stalled);
+    to_wire(&plain, len);
+    settle();
+    q->rx_short_since_ns = clock_ns() - 61000000000u;
+    kick(RX_PORT);
+    settle();
+    ck_assert(q->rx_stalled);
+    ck_assert(q->changed);
+    rx_post(3);
+    settle();
+    ck_assert(!q->rx_stalled);
+    ck_assert_uint_eq(q->rx_short_since_ns, 0);
+    stop();
+}
+END_TEST
+
 /* ---- events and life ---- */
 
 /* R8: events without work are acknowledged ever later; work ends that. */
@@ -717,6 +884,10 @@ int main(void)
     tcase_add_test(t, waits_for_slots);
     tcase_add_test(t, frame_of_three_slots_waits_for_three);
     tcase_add_test(t, bad_receive_grant);
+    tcase_add_test(t, drops_spoofed_sources);
+    tcase_add_test(t, filters_multicast);
+    tcase_add_test(t, limits_the_rate);
+    tcase_add_test(t, gives_up_on_a_guest_that_takes_nothing);
     tcase_add_test(t, throttles_a_storm);
     tcase_add_test(t, reconnects);
     suite_add_tcase(s, t);

@@ -1,0 +1,50 @@
+/* See shared.h. */
+#include "backends/net/shared.h"
+
+#include <string.h>
+
+#include "transport/base/log.h"
+
+void shared_init(struct net_shared *s, const struct net_setup *setup)
+{
+    memset(s, 0, sizeof(*s));
+    filter_init(&s->filter, setup->mac, setup->any_source);
+    pthread_mutex_init(&s->lock, NULL);
+    shared_set_limits(s, &setup->limits);
+}
+
+void shared_set_limits(struct net_shared *s, const struct net_limits *limits)
+{
+    uint64_t now = clock_ns();
+
+    pthread_mutex_lock(&s->lock);
+    rate_init(&s->rate[SHARED_TX], limits->tx_bytes, limits->tx_usec, now);
+    rate_init(&s->rate[SHARED_RX], limits->rx_bytes, limits->rx_usec, now);
+    for (unsigned way = 0; way < SHARED_WAYS; way++)
+        atomic_store(&s->limited[way], s->rate[way].period_ns != 0);
+    pthread_mutex_unlock(&s->lock);
+}
+
+int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wait_ns)
+{
+    int64_t credit = 0;
+
+    *wait_ns = 0;
+    if (!atomic_load_explicit(&s->limited[way], memory_order_relaxed))
+        return INT64_MAX;
+    pthread_mutex_lock(&s->lock);
+    if (rate_ready(&s->rate[way], clock_ns(), wait_ns))
+        credit = s->rate[way].period_ns ? s->rate[way].credit : INT64_MAX;
+    pthread_mutex_unlock(&s->lock);
+    return credit;
+}
+
+void shared_settle(struct net_shared *s, enum shared_way way, uint64_t bytes)
+{
+    if (!atomic_load_explicit(&s->limited[way], memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&s->lock);
+    /* A sweep moves a ring's worth at most: far below 2^32 bytes. */
+    rate_charge(&s->rate[way], (uint32_t)bytes);
+    pthread_mutex_unlock(&s->lock);
+}
