@@ -55,7 +55,7 @@ fio_figures() {
     # terse version 3 (fio(1)): the read fields begin at 6, the write fields 41 later
     awk -F';' -v n="$name" 'NF > 80 { o = ($6 > 0) ? 0 : 41; seen = 1
         for (i = 18 + o; i <= 37 + o; i++) { split($i, v, "="); q[v[1]] = v[2] }
-        printf "RIG-FIGURE %s.mean %s us\nRIG-FIGURE %s.p50 %s us\nRIG-FIGURE %s.p99 %s us\nRIG-FIGURE %s.iops %s 1/s\n",
+        printf "RIG-FIGURE %s.mean %.1f us\nRIG-FIGURE %s.p50 %s us\nRIG-FIGURE %s.p99 %s us\nRIG-FIGURE %s.iops %s 1/s\n",
             n, $(16 + o), n, q["50.000000%"], n, q["99.000000%"], n, $(8 + o) }
         END { exit !seen }' /tmp/fio || fail "fio $name gave no figures: $(cat /tmp/fio)"
 }

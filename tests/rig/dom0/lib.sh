@@ -215,7 +215,7 @@ guest_run() {
     d=/local/domain/$id/data/rig
     seq=$(($(cat $RIG_SEQ 2>/dev/null || echo 0) + 1))
     echo $seq >$RIG_SEQ
-    waiting "$1: $2" >&2
+    waiting "$1: $(printf '%s' "$2" | head -n 1)" >&2
     xenstore-write "$d/cmd/text" "$(printf '%s' "$2" | base64 -w 0)" "$d/cmd/seq" "$seq"
     watch_until "${3:-60}" "$d/done" answered "$d/done" $seq || {
         echo "guest $1 did not answer in ${3:-60} s: $2"
