@@ -68,7 +68,8 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection 
 flags.debug   := -Og -g
 flags.release := -O2 -g $(HARDEN)
 flags.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-flags.tsan    := -O1 -g -fsanitize=thread
+# TSan does not model fences; the ring's shared words are atomics and its slots are ordered by them.
+flags.tsan    := -O1 -g -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)
 ifeq ($(flags.$(MODE)),)
 $(error MODE=$(MODE) is unknown: use debug, release, asan or tsan)
 endif
@@ -84,6 +85,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 all: bins
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 
 # --- the schema compiler and what it makes ------------------------------------------------------
 XS       := $(wildcard xenstore-schema/*.xs)
