@@ -73,3 +73,10 @@ $(foreach p,conf smoke torture,$(eval $(call fx_conf,$(p))))
 .PHONY: fakexen-check
 fakexen-check: fakexen
 	@tests/fakexen/check
+
+# The least a frontend can be, for loop tests of whole backends.
+$(FX)/blkraw: tests/loop/blkraw.c
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FX_CF) -Wno-sign-conversion -o $@ $< -lxengnttab -lxenevtchn -lxenstore
+fakexen: $(FX)/blkraw

@@ -209,12 +209,16 @@ int v_attach_vif(int argc, char **argv)
     return attach("vif", argc, argv);
 }
 
+/* A closed device is not asked to close; that it is to go away it is told all the same. */
 static void write_closing(struct store *s, void *arg)
 {
     const struct device *d = arg;
+    char *state = store_read(d->back, "state");
 
     store_write(s, d->back, "online", "0");
-    store_write(s, d->back, "state", "5");
+    if (!state || strcmp(state, "6") != 0)
+        store_write(s, d->back, "state", "5");
+    free(state);
 }
 
 static void write_gone(struct store *s, void *arg)
@@ -237,11 +241,9 @@ static int device_remove(struct device *d, bool force, int seconds)
     }
     if (force) /* the frontend is not asked */
         xs_rm(xs, XBT_NULL, d->front);
-    if (strcmp(state, "6") != 0 && store_transaction(write_closing, d)) {
-        free(state);
-        return 1;
-    }
     free(state);
+    if (store_transaction(write_closing, d))
+        return 1;
     if (store_wait(d->back, "6", false, seconds) == 1) {
         warnx("%s: timed out waiting for state 6", d->back);
         if (!force)
