@@ -51,11 +51,11 @@ drvdom-netfront.libs  := $(XENLIBS)
 drvdom-init.room      := init
 drvdom-init.libs      :=
 drvdom.room           := tools
-drvdom.libs           := -lkmod -llzma -lz $(XENLIBS)
+drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS)
 
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
-              libkmod-dev kmod liblzma-dev check
+              libkmod-dev kmod liblzma-dev libzstd-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd
 DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
@@ -155,7 +155,7 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_A) -Wl,--end-group \
-	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz $(XENLIBS)
+	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz -lzstd $(XENLIBS)
 # gcc 12's thread sanitizer knows fewer address layouts than today's kernels make: no randomising.
 RUN := $(if $(filter tsan,$(MODE)),setarch $(shell uname -m) -R)
 unit: $(UNIT) $(SCHEMAC)

@@ -29,6 +29,8 @@ static const char help_text[] =
     "  --lib DIR           shared libraries, looked in before the system's directories\n"
     "  --level 0..9        zlib's compression of the initramfs (default 6; 0 starts fastest\n"
     "                      where disks are fast)\n"
+    "  --keep-signatures   of the modules; checking them costs a start 10 ms each on the rig.\n"
+    "                      Needed with module.sig_enforce or lockdown on the command line\n"
     "  -o, --output DIR    made when it is not there\n"
     "\n"
     "Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.\n";
@@ -44,6 +46,7 @@ enum option_key {
     OPT_BIN,
     OPT_LIB,
     OPT_LEVEL,
+    OPT_KEEP_SIGNATURES,
 };
 
 static const struct option options[] = {
@@ -57,6 +60,7 @@ static const struct option options[] = {
     {"bin", required_argument, NULL, OPT_BIN},
     {"lib", required_argument, NULL, OPT_LIB},
     {"level", required_argument, NULL, OPT_LEVEL},
+    {"keep-signatures", no_argument, NULL, OPT_KEEP_SIGNATURES},
     {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -113,6 +117,9 @@ static int take_option(struct image_recipe *r, int key, const char *arg)
         return add_text(r->lib_dirs, &r->lib_dir_count, "--lib", arg);
     case OPT_LEVEL:
         return set_level(r, arg);
+    case OPT_KEEP_SIGNATURES:
+        r->keep_signatures = true;
+        return 0;
     case OPT_CONFIG:
         r->config = arg;
         return 0;

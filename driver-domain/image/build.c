@@ -14,10 +14,11 @@
 
 #include "driver-domain/image/elf.h"
 #include "driver-domain/image/libs.h"
+#include "driver-domain/image/unpack.h"
 #include "transport/base/log.h"
 
 /* <= 16 MB without the kernel is the promise; the goal is far below. */
-enum { INITRAMFS_MAX_BYTES = 16 << 20 };
+enum { INITRAMFS_MAX_BYTES = 16 << 20, MODULE_MAX_BYTES = 64 << 20 };
 
 /* Modules of every driver domain, in the order in which they are wanted.  /dev/xen/xenbus, the
  * xenstore device, is built in.  xenfs and xen-privcmd are for dom0's tools: not here. */
@@ -241,6 +242,30 @@ static int read_conf(struct image *image)
     return rc;
 }
 
+/* A module's file as it goes into the image: unpacked, and without its signature.  Checking that
+ * costs a start more than everything else about a module, and says nothing here: the kernel has
+ * the module from the same archive as PID 1. */
+static int read_module(const struct image_recipe *r, const char *path, struct bytes *out)
+{
+    struct bytes file = {0};
+    int rc = file_read(path, &file);
+
+    if (rc == 0 && unpack_name(file.data, file.len)) {
+        rc = unpack(file.data, file.len, MODULE_MAX_BYTES, out);
+    } else if (rc == 0) {
+        bytes_add(out, file.data, file.len);
+        rc = bytes_check(out);
+    }
+    if (rc == 0 && !elf_is(out->data, out->len))
+        rc = -ENOEXEC;
+    if (rc < 0)
+        log_error("cannot read module %s: %s", path, strerror(-rc));
+    else if (!r->keep_signatures)
+        out->len = elf_module_unsigned_len(out->data, out->len);
+    bytes_fini(&file);
+    return rc;
+}
+
 /* etc/modules.list, a line per module: [-]PATH [ARGUMENT...]; '-' marks one that may fail. */
 static int add_module_files(struct image *image)
 {
@@ -252,22 +277,13 @@ static int add_module_files(struct image *image)
         struct bytes file = {0};
         char to[PATH_MAX];
 
-        rc = file_read(m->path, &file);
-        if (rc < 0) {
-            log_error("cannot read module %s: %s", m->path, strerror(-rc));
-            break;
-        }
-        if (!elf_is(file.data, file.len)) {
-            log_error("module %s is compressed: unpack it first (xz -d, zstd -d) and run depmod",
-                      m->path);
-            bytes_fini(&file);
-            rc = -ENOTSUP;
-            break;
-        }
         snprintf(to, sizeof(to), "lib/modules/%s.ko", m->name);
         bytes_printf(&list, "%s/%s%s%s%s\n", m->flags & MODULE_OPTIONAL ? "-" : "", to,
                      m->args[0] ? " " : "", m->args, m->flags & MODULE_ASYNC ? " async_probe" : "");
-        rc = tree_file(&image->tree, to, 0644, &file);
+        rc = read_module(image->recipe, m->path, &file);
+        if (rc == 0)
+            rc = tree_file(&image->tree, to, 0644, &file);
+        bytes_fini(&file);
     }
     if (rc == 0)
         rc = tree_file(&image->tree, "etc/modules.list", 0644, &list);

@@ -31,7 +31,8 @@ struct image_recipe {
     unsigned module_count;
     const char *lib_dirs[IMAGE_LIST_MAX + 1]; /* NULL-terminated */
     unsigned lib_dir_count;
-    int level; /* zlib's compression level 0..9 */
+    int level;            /* zlib's compression level 0..9 */
+    bool keep_signatures; /* of the modules */
 };
 
 /* Everything that went in; image_manifest turns it into JSON. */

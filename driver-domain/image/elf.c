@@ -171,3 +171,17 @@ bool elf_has_xen_note(const uint8_t *file, size_t len)
     }
     return false;
 }
+
+size_t elf_module_unsigned_len(const uint8_t *file, size_t len)
+{
+    static const char mark[] = "~Module signature appended~\n";
+    enum { MARK = sizeof(mark) - 1, INFO = 12 }; /* struct module_signature: its last four bytes */
+    const uint8_t *size;                         /* are the signature's size, big-endian */
+    size_t sig;
+
+    if (len < MARK + INFO || memcmp(file + len - MARK, mark, MARK) != 0)
+        return len;
+    size = file + len - MARK - 4;
+    sig = (size_t)size[0] << 24 | (size_t)size[1] << 16 | (size_t)size[2] << 8 | size[3];
+    return sig <= len - MARK - INFO ? len - MARK - INFO - sig : len;
+}

@@ -38,6 +38,10 @@ size_t elf_loaded_len(const uint8_t *file, size_t len);
  * Returns the new length; the file is unchanged when it is not ELF or broken. */
 size_t elf_trim(uint8_t *file, size_t len);
 
+/* The length of a kernel module without the signature that its build appended; `len` when it has
+ * none. */
+size_t elf_module_unsigned_len(const uint8_t *file, size_t len);
+
 /* Does the file carry an ELF note of Xen's (a kernel that a PV domain builder can boot)? */
 bool elf_has_xen_note(const uint8_t *file, size_t len);
 

@@ -2,10 +2,11 @@
 #include "driver-domain/image/build.h"
 
 #include <errno.h>
-#include <string.h>
 #include <zlib.h>
 
-/* 16 on top of the window size: zlib writes (reads) a gzip header, and leaves its time stamp 0. */
+#include "driver-domain/image/unpack.h"
+
+/* 16 on top of the window size: zlib writes a gzip header, and leaves its time stamp 0. */
 enum { GZIP_WINDOW = 16 + MAX_WBITS, MEM_LEVEL = 9, UNPACKED_MAX_BYTES = 256 << 20 };
 
 int image_gzip(const struct bytes *in, int level, struct bytes *out)
@@ -30,20 +31,5 @@ int image_gzip(const struct bytes *in, int level, struct bytes *out)
 
 int image_gunzip(const struct bytes *in, struct bytes *out)
 {
-    z_stream z = {.next_in = in->data, .avail_in = (uInt)in->len};
-    uint8_t chunk[65536];
-    int rc;
-
-    if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
-        return -ENOMEM;
-    do {
-        z.next_out = chunk;
-        z.avail_out = sizeof(chunk);
-        rc = inflate(&z, Z_NO_FLUSH);
-        bytes_add(out, chunk, sizeof(chunk) - z.avail_out);
-    } while (rc == Z_OK && out->len <= UNPACKED_MAX_BYTES && !out->failed);
-    inflateEnd(&z);
-    if (rc != Z_STREAM_END)
-        return out->failed ? -ENOMEM : -EINVAL;
-    return bytes_check(out);
+    return unpack(in->data, in->len, UNPACKED_MAX_BYTES, out);
 }

@@ -2,13 +2,12 @@
 #include "driver-domain/image/vmlinux.h"
 
 #include <errno.h>
-#include <lzma.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "driver-domain/image/elf.h"
+#include "driver-domain/image/unpack.h"
 
 /* The setup header's fields, by offset in the file (boot.rst). */
 enum {
@@ -40,83 +39,34 @@ static __attribute__((format(printf, 3, 4))) int fail(struct vmlinux_info *info,
     return rc;
 }
 
-static int unpack_xz(const uint8_t *in, size_t len, struct bytes *out, size_t size)
-{
-    uint64_t memlimit = UINT64_MAX;
-    size_t in_pos = 0, out_pos = out->len;
-
-    /* The kernel's build appends four bytes of size after the stream: LZMA_OK leaves them. */
-    if (lzma_stream_buffer_decode(&memlimit, 0, NULL, in, &in_pos, len, out->data, &out_pos,
-                                  out->len + size) != LZMA_OK)
-        return -EINVAL;
-    out->len = out_pos;
-    return 0;
-}
-
-static int unpack_gzip(const uint8_t *in, size_t len, struct bytes *out, size_t size)
-{
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)in,
-                  .avail_in = (uInt)len,
-                  .next_out = out->data + out->len,
-                  .avail_out = (uInt)size};
-    int rc;
-
-    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
-        return -ENOMEM;
-    rc = inflate(&z, Z_FINISH);
-    inflateEnd(&z);
-    if (rc != Z_STREAM_END)
-        return -EINVAL;
-    out->len += size - z.avail_out;
-    return 0;
-}
-
-static const struct method {
-    const char *name;
-    const char *magic;
-    size_t magic_len;
-    int (*unpack)(const uint8_t *in, size_t len, struct bytes *out, size_t size);
-} methods[] = {
-    {"xz",
-     "\xfd"
-     "7zXZ",
-     6, unpack_xz},
-    {"gzip", "\x1f\x8b", 2, unpack_gzip},
-    {"zstd", "\x28\xb5\x2f\xfd", 4, NULL},
-    {"lz4", "\x02\x21\x4c\x18", 4, NULL},
-    {"lzma", "\x5d\x00\x00", 3, NULL},
-    {"bzip2", "BZh", 3, NULL},
-    {"lzo", "\x89LZO", 4, NULL},
-};
-
 /* The payload of a bzImage: a compressed vmlinux, its size in the last four bytes. */
-static int unpack(const uint8_t *in, size_t len, struct bytes *out, struct vmlinux_info *info)
+static int unpack_payload(const uint8_t *in, size_t len, struct bytes *out,
+                          struct vmlinux_info *info)
 {
-    const struct method *m = NULL;
-    size_t size;
+    const char *name = unpack_name(in, len);
+    size_t size, start = out->len;
     int rc;
 
-    for (size_t i = 0; i < ARRAY_SIZE(methods) && !m; i++) {
-        if (len > methods[i].magic_len + 4 &&
-            memcmp(in, methods[i].magic, methods[i].magic_len) == 0)
-            m = &methods[i];
-    }
-    if (!m)
+    if (!name || len < 4)
         return fail(info, -ENOTSUP, "its compression is not known");
-    info->compression = m->name;
-    if (!m->unpack)
-        return fail(info, -ENOTSUP,
-                    "kernel compressed with %s, not supported: give an uncompressed vmlinux, or a "
-                    "kernel compressed with xz or gzip",
-                    m->name);
+    info->compression = name;
     size = le32(in + len - 4);
     if (size == 0 || size > KERNEL_MAX_BYTES)
         return fail(info, -EINVAL, "its payload claims %zu bytes: the file is damaged", size);
-    rc = bytes_reserve(out, out->len + size);
-    if (rc < 0)
+    /* With room enough from the start nothing is copied as it grows. */
+    rc = bytes_reserve(out, start + size);
+    if (rc == 0)
+        rc = unpack(in, len, KERNEL_MAX_BYTES, out);
+    if (rc == -ENOMEM)
         return fail(info, rc, "out of memory");
-    rc = m->unpack(in, len, out, size);
-    return rc < 0 ? fail(info, rc, "its %s payload is damaged: fetch the file again", m->name) : 0;
+    if (rc == -ENOTSUP)
+        return fail(info, rc,
+                    "kernel compressed with %s, not supported: give an uncompressed vmlinux, or a "
+                    "kernel compressed with xz, gzip or zstd",
+                    name);
+    if (rc < 0 || out->len - start != size)
+        return fail(info, -EINVAL, "its %s payload is damaged: fetch the file again", name);
+    return 0;
 }
 
 static int payload(const struct bytes *file, const uint8_t **start, size_t *len)
@@ -173,7 +123,7 @@ int vmlinux_extract(const struct bytes *file, struct bytes *out, struct vmlinux_
         rc = payload(file, &in, &in_len);
         if (rc < 0)
             return fail(info, rc, "not a Linux bzImage or ELF kernel for x86-64");
-        rc = unpack(in, in_len, out, info);
+        rc = unpack_payload(in, in_len, out, info);
     }
     if (rc < 0)
         return info->error[0] ? rc : fail(info, rc, "out of memory");

@@ -10,7 +10,7 @@
 
 struct vmlinux_info {
     char release[128];       /* "6.1.0-13-amd64", as in the kernel's own banner */
-    const char *compression; /* "none", "xz", "gzip" */
+    const char *compression; /* "none", "xz", "gzip", "zstd" */
     char error[160];         /* why, when vmlinux_extract failed */
 };
 

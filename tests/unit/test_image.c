@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "driver-domain/image/build.h"
 #include "driver-domain/image/elf.h"
+#include "driver-domain/image/unpack.h"
 
 /* --- ELF: this very program ------------------------------------------------------------------ */
 
@@ -165,6 +167,16 @@ static void pack_xz(const struct bytes *in, struct bytes *out)
     out->len = pos;
 }
 
+static void pack_zstd(const struct bytes *in, struct bytes *out)
+{
+    size_t n;
+
+    ck_assert_int_eq(bytes_reserve(out, ZSTD_compressBound(in->len)), 0);
+    n = ZSTD_compress(out->data, out->cap, in->data, in->len, 19);
+    ck_assert(!ZSTD_isError(n));
+    out->len = n;
+}
+
 static int extract(const struct bytes *file, struct vmlinux_info *info, struct bytes *out)
 {
     *out = (struct bytes){0};
@@ -173,21 +185,23 @@ static int extract(const struct bytes *file, struct vmlinux_info *info, struct b
 
 START_TEST(kernel_in_each_wrapping)
 {
-    struct bytes raw = {0}, packed[2] = {{0}}, images[2] = {{0}}, out;
+    struct bytes raw = {0}, packed[3] = {{0}}, images[3] = {{0}}, out;
+    static const char *const names_of[] = {"xz", "gzip", "zstd"};
     struct vmlinux_info info;
 
     make_vmlinux(&raw, "Xen", 1000);
     pack_xz(&raw, &packed[0]);
     ck_assert_int_eq(image_gzip(&raw, 9, &packed[1]), 0);
+    pack_zstd(&raw, &packed[2]);
     ck_assert_int_eq(extract(&raw, &info, &out), 0);
     ck_assert_str_eq(info.compression, "none");
     ck_assert_uint_eq(out.len, raw.len - 1000);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct bytes unpacked;
 
         wrap(&images[i], &packed[i], raw.len);
         ck_assert_int_eq(extract(&images[i], &info, &unpacked), 0);
-        ck_assert_str_eq(info.compression, i ? "gzip" : "xz");
+        ck_assert_str_eq(info.compression, names_of[i]);
         ck_assert_str_eq(info.release, "6.1.0-9-amd64");
         ck_assert_uint_eq(unpacked.len, out.len);
         ck_assert_mem_eq(unpacked.data, out.data, out.len);
@@ -213,25 +227,31 @@ START_TEST(kernel_refusals)
     ck_assert_ptr_nonnull(strstr(info.error, "Xen"));
     bytes_fini(&out);
 
-    bytes_add(&packed, "\x28\xb5\x2f\xfd zstd frame", 15);
+    bytes_add(&packed, "\x02\x21\x4c\x18 lz4 frame", 14);
     wrap(&image, &packed, 12345);
     ck_assert_int_eq(extract(&image, &info, &out), -ENOTSUP);
-    ck_assert_ptr_nonnull(strstr(info.error, "compressed with zstd, not supported"));
+    ck_assert_ptr_nonnull(strstr(info.error, "compressed with lz4, not supported"));
+    bytes_fini(&out);
     bytes_fini(&packed);
     bytes_fini(&image);
     bytes_fini(&raw);
 }
 END_TEST
 
+/* Every cut of each packing, in an allocation of exactly that size. */
 START_TEST(kernel_damaged)
 {
     struct bytes raw = {0}, packed = {0}, image = {0}, out;
     struct vmlinux_info info;
 
     make_vmlinux(&raw, "Xen", 0);
-    pack_xz(&raw, &packed);
+    if (_i == 0)
+        pack_xz(&raw, &packed);
+    else if (_i == 1)
+        ck_assert_int_eq(image_gzip(&raw, 9, &packed), 0);
+    else
+        pack_zstd(&raw, &packed);
     wrap(&image, &packed, raw.len);
-    /* Every cut, in an allocation of exactly that size. */
     for (size_t len = 0; len < image.len; len++) {
         struct bytes cut = {0};
 
@@ -241,7 +261,17 @@ START_TEST(kernel_damaged)
         bytes_fini(&cut);
         bytes_fini(&out);
     }
-    /* A size that is too small for what comes out. */
+    /* The payload itself cut, all around it whole. */
+    for (size_t len = 1; len < packed.len; len++) {
+        struct bytes cut = {0};
+        uint8_t *exact = malloc(len);
+
+        memcpy(exact, packed.data, len);
+        ck_assert_int_lt(unpack(exact, len, 1 << 20, &cut), 0);
+        bytes_fini(&cut);
+        free(exact);
+    }
+    /* A size that is not what comes out. */
     put32(image.data + image.len - 4, raw.len - 1);
     ck_assert_int_eq(extract(&image, &info, &out), -EINVAL);
     bytes_fini(&out);
@@ -250,6 +280,52 @@ START_TEST(kernel_damaged)
     bytes_fini(&packed);
     bytes_fini(&image);
     bytes_fini(&raw);
+}
+END_TEST
+
+/* 64 MiB of zeros pack to little: the limit must hold whatever the stream says. */
+START_TEST(unpack_is_bounded)
+{
+    struct bytes raw = {0}, packed[3] = {{0}}, out = {0};
+
+    bytes_zero(&raw, 64 << 20);
+    pack_xz(&raw, &packed[0]);
+    ck_assert_int_eq(image_gzip(&raw, 9, &packed[1]), 0);
+    pack_zstd(&raw, &packed[2]);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(unpack(packed[i].data, packed[i].len, 1 << 20, &out), -EFBIG);
+        ck_assert_uint_lt(out.cap, 8 << 20);
+        bytes_fini(&out);
+        ck_assert_int_eq(unpack(packed[i].data, packed[i].len, 64 << 20, &out), 0);
+        ck_assert_uint_eq(out.len, raw.len);
+        bytes_fini(&out);
+        bytes_fini(&packed[i]);
+    }
+    bytes_fini(&raw);
+}
+END_TEST
+
+START_TEST(module_signature)
+{
+    static const char tail[] = "\0\0\2\0\0\0\0\0\0\0\0\5~Module signature appended~\n";
+    struct bytes m = {0};
+
+    bytes_printf(&m, "the module");
+    ck_assert_uint_eq(elf_module_unsigned_len(m.data, m.len), m.len);
+    bytes_printf(&m, "12345");
+    bytes_add(&m, tail, sizeof(tail) - 1);
+    ck_assert_uint_eq(elf_module_unsigned_len(m.data, m.len), strlen("the module"));
+    /* A size that is more than there is: no signature. */
+    m.data[m.len - 29] = 200;
+    ck_assert_uint_eq(elf_module_unsigned_len(m.data, m.len), m.len);
+    for (size_t len = 0; len < m.len; len++) {
+        uint8_t *exact = malloc(len + 1);
+
+        memcpy(exact, m.data + m.len - len, len);
+        ck_assert_uint_le(elf_module_unsigned_len(exact, len), len);
+        free(exact);
+    }
+    bytes_fini(&m);
 }
 END_TEST
 
@@ -354,7 +430,9 @@ int main(int argc, char **argv)
     tcase_add_test(tc, elf_trim_still_runs);
     tcase_add_test(tc, kernel_in_each_wrapping);
     tcase_add_test(tc, kernel_refusals);
-    tcase_add_test(tc, kernel_damaged);
+    tcase_add_loop_test(tc, kernel_damaged, 0, 3);
+    tcase_add_test(tc, unpack_is_bounded);
+    tcase_add_test(tc, module_signature);
     tcase_add_test(tc, gzip_is_deterministic_and_checked);
     tcase_add_loop_test(tc, pci_names, 0, (int)ARRAY_SIZE(names));
     tcase_add_test(tc, pci_aliases);
