@@ -14,6 +14,10 @@ static const struct {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     {"image", "build a driver domain's kernel and initramfs, or show what is in them", verb_image},
+    {"list", "driver domains and how they are", verb_list},
+    {"show", "the devices of a driver domain or guest", verb_show},
+    {"why", "why a guest's device does not work: cause and remedy, a line each", verb_why},
+    {"wait", "wait until a driver domain is ready", verb_wait},
 };
 
 static void help(FILE *to)
@@ -21,9 +25,11 @@ static void help(FILE *to)
     fprintf(to, "usage: drvdom VERB [ARGUMENT...]\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
-    fprintf(to, "\n  drvdom VERB --help    more about a verb\n"
-                "  drvdom --version\n\n"
-                "Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.\n");
+    fprintf(to,
+            "\n  drvdom VERB --help    more about a verb\n"
+            "  drvdom --version\n\n"
+            "Exit status: 0 done, 1 failed or found a fault (the reason is told), 2 wrong usage,\n"
+            "3 did not happen within --timeout.\n");
 }
 
 int main(int argc, char **argv)

@@ -83,3 +83,9 @@ key control/shutdown
     perms    b$DOMAIN
     default
     summary  What the toolstack asks the domain to do; emptied by the domain to acknowledge
+
+dir domain_libxl
+    path    ~/libxl
+    owner   toolstack
+    summary Made by libxl for a domain with driver_domain=1, and for no other
+    text    It stands in the domain's home, which dom0 owns: no guest can make it.

@@ -143,3 +143,34 @@ int store_set_perms(struct store *s, store_txn t, const char *path, unsigned own
 
     return xs_set_permissions(s->xs, t, path, perms, 2) ? 0 : -errno;
 }
+
+int store_get_perms(struct store *s, store_txn t, const char *path, char *buf, size_t size)
+{
+    /* The right as two bits: 1 read, 2 write (xenstore_lib.h). */
+    static const char letter[] = {'n', 'r', 'w', 'b'};
+    struct xs_permissions *p;
+    unsigned n = 0;
+    size_t len = 0;
+
+    p = xs_get_permissions(s->xs, t, path, &n);
+    if (!p)
+        return -errno;
+    buf[0] = '\0';
+    for (unsigned i = 0; i < n && len < size; i++)
+        len += (size_t)snprintf(buf + len, size - len, "%s%c%u", i ? "," : "",
+                                letter[(unsigned)p[i].perms & 3u], p[i].id);
+    free(p);
+    return len < size ? 0 : -E2BIG;
+}
+
+int store_control(struct store *s, const char *command, const char *arg, char *buf, size_t size)
+{
+    char *answer =
+        xs_control_command(s->xs, command, (void *)(uintptr_t)arg, (unsigned)strlen(arg) + 1);
+
+    if (!answer)
+        return -errno;
+    snprintf(buf, size, "%s", answer);
+    free(answer);
+    return 0;
+}

@@ -55,5 +55,14 @@ int store_next_event(struct store *s, char path[STORE_PATH_MAX], char token[STOR
  */
 int store_set_perms(struct store *s, store_txn t, const char *path, unsigned owner,
                     unsigned reader) must_check;
+/* The permissions as xenstore-ls -p shows them, "n1,r5".  0, -E2BIG or another -errno. */
+int store_get_perms(struct store *s, store_txn t, const char *path, char *buf,
+                    size_t size) must_check;
+
+/* Asks xenstored itself (docs/misc/xenstore.txt, CONTROL); dom0 only.  The answer is copied, at
+ * most size - 1 bytes.  0 or -errno: -EINVAL or -ENOSYS from a xenstored that does not know the
+ * command. */
+int store_control(struct store *s, const char *command, const char *arg, char *buf,
+                  size_t size) must_check;
 
 #endif
