@@ -19,6 +19,7 @@
 #include "backends/net/port.h"
 #include "backends/net/crew.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 struct net_dev {
     struct net_setup setup;
@@ -61,6 +62,7 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
     if (nfds < 1 || nfds > NET_QUEUES_MAX || (uint32_t)nfds != dev->setup.queues)
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
+    ticks_calibrate(); /* again at connect: by then both clocks have come some way */
     shared_init(&dev->shared, &dev->setup);
     rc = prepare(w, dev, fds);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;
@@ -126,6 +128,7 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
     memcpy(&c, payload, sizeof(c));
     if (c.queues == 0 || c.queues > dev->setup.queues)
         return why_set(why, -EPROTO, "CONNECT with %u queues", c.queues);
+    ticks_calibrate();
     dev->told = dev->stalled = false;
     filter_reset(&dev->shared.filter, c.mcast);
     rc = prepare_port(dev, &c, why);

@@ -9,6 +9,7 @@
 
 #include "backends/net/port.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 enum {
     /* Events without work that are simply acknowledged: a frontend's kick often crosses with our
@@ -252,14 +253,21 @@ static uint64_t acknowledge(struct net_queue *q)
     return UINT64_MAX;
 }
 
+uint64_t net_queue_stamp(struct net_queue *q)
+{
+    return q->sample++ % SAMPLE_EVERY == 0 ? ticks_ns() : 0;
+}
+
 void net_queue_sample(struct net_queue *q, enum stat_op op, uint32_t n, uint64_t began_ns,
                       uint64_t copied_ns)
 {
     struct hist *h = q->w->stats->stage[op];
 
     q->count.sweeps++;
+    if (!began_ns)
+        return;
     hist_add_shared(&h[STAGE_GRANT], copied_ns - began_ns, n);
-    hist_add_shared(&h[STAGE_TOTAL], clock_ns() - began_ns, n);
+    hist_add_shared(&h[STAGE_TOTAL], ticks_ns() - began_ns, n);
 }
 
 static void publish_counts(struct net_queue *q)

@@ -12,6 +12,7 @@
 
 #include "backends/net/port.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 enum { NO_COPY = UINT32_MAX };
 /* A guest that has too few slots for this long loses the frames held for it, and after a minute
@@ -182,11 +183,11 @@ bool net_queue_rx_sweep(struct net_queue *q)
     nslots = gather(q);
     if (q->fault || nslots == 0)
         return false;
-    began = clock_ns();
+    began = net_queue_stamp(q);
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
-    copied_at = clock_ns();
+    copied_at = began ? ticks_ns() : 0;
     answer(q, nslots);
     if (ring_back_push(&q->rx))
         net_queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);

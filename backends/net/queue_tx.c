@@ -10,6 +10,7 @@
 
 #include "backends/net/port.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 /* 1: a whole packet in p, 0: nothing waits, -errno: stopped. */
 static int take_packet(struct net_queue *q, struct tx_packet *p)
@@ -175,11 +176,11 @@ bool net_queue_tx_sweep(struct net_queue *q)
     n = gather(q);
     if (q->fault || n == 0)
         return false;
-    began = clock_ns();
+    began = net_queue_stamp(q);
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
-    copied_at = clock_ns();
+    copied_at = began ? ticks_ns() : 0;
     for (unsigned i = 0; i < n; i++)
         answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
     if (ring_back_push(&q->tx))
