@@ -117,7 +117,8 @@ static void write_state(struct device *dev, enum xenbus_state state)
     else
         log_debug("%s: state %s", dev->name, xenbus_state_name(state));
     if (state == XENBUS_CONNECTED && !rc)
-        log_info("%s: connected", dev->name);
+        log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB)", dev->name,
+                 spawn_resident_kib(dev->pid), spawn_resident_kib(0));
 }
 
 static void act(struct device *dev, unsigned todo)

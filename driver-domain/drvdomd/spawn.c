@@ -174,3 +174,23 @@ void spawn_reap(struct device *dev)
     }
     dev->pid = 0;
 }
+
+unsigned spawn_resident_kib(pid_t pid)
+{
+    char path[48], text[64] = "";
+    unsigned long pages = 0;
+    int fd;
+
+    if (pid)
+        snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+    else
+        snprintf(path, sizeof(path), "/proc/self/statm");
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    /* "size resident shared ...", in pages: proc(5) */
+    if (read(fd, text, sizeof(text) - 1) > 0 && strchr(text, ' '))
+        pages = strtoul(strchr(text, ' '), NULL, 10);
+    close(fd);
+    return (unsigned)(pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
+}

@@ -18,4 +18,7 @@ int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payloa
  * it (bounded: a killed process holds no lock of ours). */
 void spawn_reap(struct device *dev);
 
+/* Resident memory of a process (0: ours) in KiB, or 0 when it cannot be read. */
+unsigned spawn_resident_kib(pid_t pid);
+
 #endif
