@@ -39,11 +39,11 @@ XENLIBS := -lxengnttab -lxenevtchn -lxenstore -lxentoolcore
 PROGRAMS := drvdomd drvdom-blkback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom
 
 drvdomd.room          := drvdomd
-drvdomd.libs          := $(XENLIBS) -lseccomp
+drvdomd.libs          := $(XENLIBS) -lseccomp -lz
 drvdom-blkback.room   := blk
-drvdom-blkback.libs   := $(XENLIBS) -luring -lseccomp
+drvdom-blkback.libs   := $(XENLIBS) -luring -lseccomp -lz
 drvdom-netback.room   := net
-drvdom-netback.libs   := $(XENLIBS) -luring -lseccomp
+drvdom-netback.libs   := $(XENLIBS) -luring -lseccomp -lz
 drvdom-blkfront.room  := blkfront
 drvdom-blkfront.libs  := $(XENLIBS)
 drvdom-netfront.room  := netfront

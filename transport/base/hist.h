@@ -1,6 +1,6 @@
 /*
- * Log-linear histogram of nanoseconds: 128 buckets per power of two, so any value read back is
- * within 1/128 (< 1 %) of the one put in.  Plain memory without pointers: it may live in a page
+ * Log-linear histogram of nanoseconds: 64 buckets per power of two, read back at their middle, so
+ * any value is within 1/128 (< 1 %) of the one put in.  Plain memory without pointers: it may live in a page
  * that outlives the process.  PURE.
  */
 #ifndef DRVDOM_BASE_HIST_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    HIST_SUB_BITS = 7,
+    HIST_SUB_BITS = 6,
     HIST_MAX_BITS = 37, /* values above 2^37 ns (137 s) count as that */
     HIST_BUCKETS = (HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS,
 };

@@ -78,6 +78,8 @@ char *log_escape(char *dst, unsigned dst_size, const void *src, unsigned len)
     return dst;
 }
 
+static void (*tap)(const char *line, size_t len);
+
 static void vwrite(enum log_level level, unsigned suppressed, const char *fmt, va_list ap)
 {
     char text[LINE_MAX_BYTES], line[2 * LINE_MAX_BYTES], tail[40] = "";
@@ -98,9 +100,16 @@ static void vwrite(enum log_level level, unsigned suppressed, const char *fmt, v
                (unsigned)strlen(text));
     n = (int)strlen(line);
     snprintf(line + n, sizeof(line) - (size_t)n, "%s\n", tail);
+    if (tap)
+        tap(line, strlen(line));
     /* A full or closed stderr must not stop a backend. */
     while (write(STDERR_FILENO, line, strlen(line)) < 0 && errno == EINTR)
         ;
+}
+
+void log_set_tap(void (*fn)(const char *line, size_t len))
+{
+    tap = fn;
 }
 
 void log_write(enum log_level level, const char *fmt, ...)

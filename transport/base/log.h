@@ -6,6 +6,7 @@
 #define DRVDOM_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -24,6 +25,10 @@ void log_write(enum log_level level, const char *fmt, ...) __attribute__((format
 #define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+/* Every line written also goes to fn (whole, with its newline); NULL: to nobody.  fn must not log.
+ */
+void log_set_tap(void (*fn)(const char *line, size_t len));
 
 /* A peer can cause lines at will (XSA-43), so each such place owns a bucket: `burst` lines, then
  * one per second; suppressed lines are counted and the count is told with the next one. */
