@@ -244,6 +244,29 @@ START_TEST(front_refuses_too_many_responses)
 }
 END_TEST
 
+START_TEST(resume_goes_on_behind_what_was_taken)
+{
+    struct item in;
+    struct ring heir;
+
+    pair_at(0xfffffffeu);
+    for (uint32_t i = 0; i < 5; i++)
+        put(i);
+    (void)!ring_front_push(&front);
+    ck_assert_int_eq(ring_back_resume(&heir, page, PAGE, SLOT, 6), -EPROTO);
+    ck_assert_uint_eq(ring_back_answered(page), 0xfffffffeu);
+    ck_assert_int_eq(ring_back_resume(&heir, page, PAGE, SLOT, 3), 0);
+    ck_assert_int_eq(ring_back_take(&heir, &in), 1);
+    ck_assert_uint_eq(in.word[0], 3);
+    for (uint32_t i = 0; i < 4; i++) /* the answers of the three, and of this one */
+        ring_back_put(&heir, &in, sizeof(in));
+    ck_assert(ring_back_push(&heir));
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_int_eq(ring_front_take(&front, &in), 1);
+    ck_assert_int_eq(ring_front_take(&front, &in), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("ring");
@@ -260,6 +283,7 @@ int main(void)
     tcase_add_test(t, notifies_only_when_asked);
     tcase_add_test(t, no_lost_wake_up);
     tcase_add_test(t, takes_one_private_copy);
+    tcase_add_test(t, resume_goes_on_behind_what_was_taken);
     tcase_add_test(t, front_refuses_too_many_responses);
     suite_add_tcase(s, t);
     r = srunner_create(s);

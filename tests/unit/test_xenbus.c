@@ -263,8 +263,8 @@ static void check_step(const struct xenbus_dev *before, enum xenbus_event ev, un
     if (got & XB_ACT_INIT_WAIT)
         ck_assert(before->phase == XB_OPENING || before->phase == XB_CLOSED);
     if (got & XB_ACT_CLOSED)
-        ck_assert(before->phase == XB_CLOSING &&
-                  (before->drained || ev == XB_DISCONNECTED || ev == XB_FAULT));
+        ck_assert(before->phase == XB_CLOSING && (before->drained || ev == XB_DISCONNECTED ||
+                                                  ev == XB_FAULT || ev == XB_WORKER_LOST));
 }
 
 static unsigned long explored;
@@ -300,6 +300,110 @@ START_TEST(flapping_never_breaks_the_rules)
 }
 END_TEST
 
+START_TEST(worker_is_replaced_unseen)
+{
+    const struct row rows[] = {
+        START,
+        {XB_WORKER_LOST, 1, XB_ACT_OPEN, XB_OPENING}, /* state 2 stands: not written again */
+        {XB_OPENED, 1, 0, XB_WAITING},
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_WORKER_LOST, 3, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 3, 0, XB_WAITING},
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        {XB_LOOK, 4, 0, XB_OPENING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING}, /* again, on its way up */
+        {XB_OPENED, 4, XB_ACT_RESUME, XB_CONNECTING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 4, XB_ACT_RESUME, XB_CONNECTING},
+        {XB_CONNECTED, 4, 0, XB_SERVING}, /* 4 is not written again */
+        /* an orderly end is as ever, and the next connection is a fresh one */
+        {XB_LOOK, 6, CLOSE_UP, XB_CLOSING},
+        {XB_WORKER_LOST, 6, 0, XB_CLOSING},
+        {XB_TIMER, 6, TO_CLOSED, XB_CLOSED},
+        {XB_TIMER, 6, 0, XB_CLOSED},
+        {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 1, XB_ACT_INIT_WAIT | XB_ACT_DWELL, XB_WAITING},
+        {XB_TIMER, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+    };
+    run(true, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
+START_TEST(lost_before_state_4_is_written_once)
+{
+    const struct row rows[] = {
+        {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 1, XB_ACT_INIT_WAIT | XB_ACT_DWELL, XB_WAITING},
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, 0, XB_SERVING}, /* held by the dwell */
+        {XB_WORKER_LOST, 3, XB_ACT_OPEN, XB_OPENING},
+        {XB_TIMER, 3, 0, XB_OPENING},
+        {XB_OPENED, 3, XB_ACT_RESUME, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+    };
+    run(true, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
+START_TEST(the_guest_goes_while_nobody_serves_it)
+{
+    const struct row gone[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, GONE, XB_ACT_RELEASE, XB_GONE},
+    };
+    const struct row closed[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 6, XB_ACT_RESUME, XB_CONNECTING},
+        {XB_CONNECTED, 6, CLOSE_UP, XB_CLOSING},
+    };
+    const struct row lost[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        /* the disk is not there any more: closed, with a way back */
+        {XB_OPEN_FAILED, 4, XB_ACT_CLOSING | XB_ACT_GAP, XB_CLOSING},
+        {XB_TIMER, 6, TO_CLOSED, XB_CLOSED},
+        {XB_TIMER, 1, XB_ACT_OPEN, XB_OPENING},
+    };
+    const struct row unreadable[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_WORKER_LOST, 4, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 4, XB_ACT_RESUME, XB_CONNECTING},
+        /* the journal is damaged: not served from there, closed */
+        {XB_CONNECT_FAILED, 4, XB_ACT_CLOSING | XB_ACT_GAP, XB_CLOSING},
+    };
+    run(true, gone, ARRAY_SIZE(gone));
+    run(true, closed, ARRAY_SIZE(closed));
+    run(true, lost, ARRAY_SIZE(lost));
+    run(true, unreadable, ARRAY_SIZE(unreadable));
+}
+END_TEST
+
+START_TEST(adopted_in_state_4)
+{
+    struct xenbus_dev d;
+    struct xenbus_view v = view(4);
+
+    xenbus_adopt(&d, false);
+    ck_assert_uint_eq(xenbus_step(&d, XB_LOOK, &v), XB_ACT_OPEN);
+    ck_assert_uint_eq(xenbus_step(&d, XB_OPENED, &v), XB_ACT_RESUME);
+    ck_assert_uint_eq(xenbus_step(&d, XB_CONNECTED, &v), 0);
+    ck_assert_int_eq((int)d.phase, XB_SERVING);
+}
+END_TEST
+
 START_TEST(names)
 {
     ck_assert_str_eq(xenbus_state_name(2), "InitWait");
@@ -328,6 +432,10 @@ int main(void)
     tcase_add_test(t, protocol_fault_then_a_better_try);
     tcase_add_test(t, lost_worker_gets_a_successor);
     tcase_add_test(t, flapping_never_breaks_the_rules);
+    tcase_add_test(t, worker_is_replaced_unseen);
+    tcase_add_test(t, lost_before_state_4_is_written_once);
+    tcase_add_test(t, the_guest_goes_while_nobody_serves_it);
+    tcase_add_test(t, adopted_in_state_4);
     tcase_add_test(t, names);
     suite_add_tcase(s, t);
     r = srunner_create(s);

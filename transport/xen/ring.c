@@ -69,13 +69,26 @@ static void setup(struct ring *r, void *mem, size_t bytes, uint32_t slot_size)
 
 int ring_back_attach(struct ring *r, void *mem, size_t bytes, uint32_t slot_size)
 {
+    return ring_back_resume(r, mem, bytes, slot_size, 0);
+}
+
+uint32_t ring_back_answered(const void *mem)
+{
+    const struct ring_shared *sh = mem;
+
+    return atomic_load_explicit(&sh->rsp_prod, memory_order_acquire);
+}
+
+int ring_back_resume(struct ring *r, void *mem, size_t bytes, uint32_t slot_size, uint32_t taken)
+{
     uint32_t req;
 
     setup(r, mem, bytes, slot_size);
     r->prod = r->pushed = r->cons = atomic_load_explicit(&r->sh->rsp_prod, memory_order_acquire);
     req = atomic_load_explicit(&r->sh->req_prod, memory_order_acquire);
-    if (req - r->prod > r->slots)
+    if (req - r->prod > r->slots || taken > req - r->prod)
         return -EPROTO;
+    r->cons += taken;
     r->seen = r->cons;
     return 0;
 }

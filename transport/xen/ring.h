@@ -38,6 +38,15 @@ uint32_t ring_slots(size_t bytes, uint32_t slot_size);
  * after a crash continues there.  -EPROTO when req_prod - rsp_prod exceeds the ring (R1, R2). */
 int ring_back_attach(struct ring *r, void *mem, size_t bytes, uint32_t slot_size) must_check;
 
+/* The same for a ring whose last owner died with `taken` requests read and unanswered, beginning at
+ * the shared rsp_prod: reading goes on behind them, answering begins with them.
+ * -EPROTO also when the frontend has not put as many. */
+int ring_back_resume(struct ring *r, void *mem, size_t bytes, uint32_t slot_size,
+                     uint32_t taken) must_check;
+
+/* The shared rsp_prod of a ring that is about to be taken up. */
+uint32_t ring_back_answered(const void *mem);
+
 /* Copies the next request into dst (slot_size bytes).  1 taken, 0 none waits,
  * -EPROTO: the frontend's producer index is impossible; the ring must not be used again. */
 int ring_back_take(struct ring *r, void *dst) must_check;

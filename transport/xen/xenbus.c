@@ -18,6 +18,12 @@ void xenbus_init(struct xenbus_dev *d, bool connect_at_initialised)
     *d = (struct xenbus_dev){.phase = XB_NEW, .connect_at_initialised = connect_at_initialised};
 }
 
+void xenbus_adopt(struct xenbus_dev *d, bool connect_at_initialised)
+{
+    xenbus_init(d, connect_at_initialised);
+    d->resume = d->announced = true;
+}
+
 static bool front_wants_connection(const struct xenbus_dev *d, const struct xenbus_view *v)
 {
     return v->front == XENBUS_CONNECTED ||
@@ -89,10 +95,22 @@ static unsigned start_closing(struct xenbus_dev *d, const struct xenbus_view *v,
     return act;
 }
 
+/* The worker is lost and nobody has heard: a new one.  Whatever the store says meanwhile is looked
+ * at when it is there. */
+static unsigned open_again(struct xenbus_dev *d, bool resume)
+{
+    d->phase = XB_OPENING;
+    d->resume = resume;
+    d->redo = !resume;
+    return XB_ACT_OPEN;
+}
+
 static unsigned in_waiting(struct xenbus_dev *d, enum xenbus_event ev, const struct xenbus_view *v)
 {
     if (ev == XB_FAULT)
         d->dead = true;
+    if (ev == XB_WORKER_LOST)
+        return open_again(d, false);
     if (!v->exists || !v->online || d->dead) {
         /* Never connected in this round: nobody has to let go of anything. */
         return start_closing(d, v, false);
@@ -119,11 +137,21 @@ static unsigned in_serving(struct xenbus_dev *d, enum xenbus_event ev, const str
 {
     if (ev == XB_FAULT)
         return start_closing(d, v, true);
+    if (ev == XB_WORKER_LOST)
+        return open_again(d, true);
     if (!v->exists || front_is_off(v) || v->front == XENBUS_CLOSING)
         return start_closing(d, v, true);
     /* online=0 alone changes nothing: a guest that is busy with the disk keeps it until it lets go.
      */
     return announce(d);
+}
+
+/* A device that its guest uses cannot be had again: an error the guest sees, and a way back. */
+static unsigned give_up(struct xenbus_dev *d, const struct xenbus_view *v)
+{
+    d->resume = d->redo = false;
+    d->dead = true;
+    return start_closing(d, v, false);
 }
 
 static unsigned in_opening(struct xenbus_dev *d, enum xenbus_event ev, const struct xenbus_view *v)
@@ -132,15 +160,27 @@ static unsigned in_opening(struct xenbus_dev *d, enum xenbus_event ev, const str
     case XB_OPENED:
         if (!v->exists)
             return release(d);
+        if (d->resume) {
+            d->phase = XB_CONNECTING;
+            return XB_ACT_RESUME;
+        }
         d->phase = XB_WAITING;
+        if (d->redo) {
+            d->redo = false;
+            return 0;
+        }
         d->held = true;
         return XB_ACT_INIT_WAIT | XB_ACT_DWELL;
     case XB_OPEN_FAILED:
     case XB_FAULT:
         if (!v->exists)
             return release(d);
+        if (d->resume || d->redo)
+            return give_up(d, v);
         d->phase = XB_FAILED;
         return XB_ACT_FAIL;
+    case XB_WORKER_LOST:
+        return XB_ACT_OPEN;
     default:
         return 0;
     }
@@ -152,10 +192,14 @@ static unsigned in_connecting(struct xenbus_dev *d, enum xenbus_event ev,
     switch (ev) {
     case XB_CONNECTED:
         d->phase = XB_SERVING;
-        d->announced = false;
+        d->announced = d->announced && d->resume;
+        d->resume = false;
         return in_serving(d, XB_LOOK, v);
     case XB_CONNECT_FAILED:
+        d->resume = false;
         return start_closing(d, v, false);
+    case XB_WORKER_LOST:
+        return open_again(d, d->resume);
     case XB_FAULT:
         d->dead = true;
         return start_closing(d, v, false);
@@ -185,7 +229,7 @@ unsigned xenbus_step(struct xenbus_dev *d, enum xenbus_event ev, const struct xe
     case XB_CLOSING:
         if (ev == XB_DISCONNECTED)
             d->drained = true;
-        if (ev == XB_FAULT)
+        if (ev == XB_FAULT || ev == XB_WORKER_LOST)
             d->drained = d->dead = true; /* a lost worker holds nothing any more */
         return closing(d, v);
     case XB_CLOSED:

@@ -8,7 +8,9 @@
  *  - block connects when the frontend shows 3 or 4, network only at 4;
  *  - a new device dwells in 2, so that libxl, which waits for exactly "2", has seen it before 4;
  *  - back to 2 when a frontend starts again (1 after 5 or 6): GRUB -> Linux, kexec, Windows;
- *  - on removal 6 first, then the device's own directory goes.
+ *  - on removal 6 first, then the device's own directory goes;
+ *  - a worker that is replaced, and a device that is taken over from a dead drvdomd or driver
+ *    domain, change no state: a guest in 4 never hears of it.
  */
 #ifndef DRVDOM_XEN_XENBUS_H
 #define DRVDOM_XEN_XENBUS_H
@@ -49,6 +51,7 @@ enum xenbus_event {
     XB_CONNECT_FAILED, /* or the frontend's keys were refused */
     XB_DISCONNECTED,   /* drained, all unmapped */
     XB_FAULT,          /* the peer broke the protocol, or the device or the worker was lost */
+    XB_WORKER_LOST,    /* the worker died, and a successor shall go on where it stopped */
     XB_TIMER,          /* the delay asked for by XB_ACT_DWELL or XB_ACT_GAP is over */
 };
 
@@ -76,6 +79,9 @@ enum xenbus_action { /* to be done in this order, lowest bit first */
                      XB_ACT_REMOVE = 1 << 10, /* delete our directory */
                      XB_ACT_RELEASE =
                          1 << 11, /* stop the worker, close the target, forget the device */
+                     XB_ACT_RESUME = 1
+                                     << 12, /* tell the worker what the last one was told, to go on
+                                               from there -> XB_CONNECTED / XB_CONNECT_FAILED */
 };
 
 struct xenbus_dev {
@@ -84,10 +90,15 @@ struct xenbus_dev {
     bool held;                   /* a dwell or gap timer runs */
     bool announced;              /* XB_SERVING: state 4 was written */
     bool drained;                /* XB_CLOSING: the worker has let go */
+    bool resume;                 /* OPENING, CONNECTING: in state 4, to go on from there */
+    bool redo;                   /* OPENING: state 2 stands already */
     bool dead;                   /* the worker was lost: a new one before any way back to 2 */
 };
 
 void xenbus_init(struct xenbus_dev *d, bool connect_at_initialised);
+
+/* Begins with a device that a predecessor left connected, in state 4. */
+void xenbus_adopt(struct xenbus_dev *d, bool connect_at_initialised);
 
 /* One step; returns a set of enum xenbus_action.  Idempotent for repeated XB_LOOK. */
 unsigned xenbus_step(struct xenbus_dev *d, enum xenbus_event ev, const struct xenbus_view *v);
