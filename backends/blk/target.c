@@ -67,20 +67,21 @@ static int check_kind(struct target *t, const char *path, struct why *why)
     return 0;
 }
 
-static int open_and_lock(struct target *t, const char *path)
+/* The claim is a descriptor of its own that never leaves drvdomd: a worker's io_uring lets go of
+ * its files some time after the process has ended, and the next guest must not wait for that. */
+static int open_and_claim(struct target *t, const char *path)
 {
     int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (t->readonly ? O_RDONLY : O_RDWR);
 
     /* For a block device O_EXCL without O_CREAT means: fail when a file system or another exclusive
      * opener has it.  The lock tells readers and writers of one target apart. */
-    if (t->blockdev && !t->readonly)
-        flags |= O_EXCL;
+    t->claim_fd = open(path, flags | (t->blockdev && !t->readonly ? O_EXCL : 0));
+    if (t->claim_fd < 0)
+        return -errno;
+    if (flock(t->claim_fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
+        return -errno;
     t->fd = open(path, flags);
-    if (t->fd < 0)
-        return -errno;
-    if (flock(t->fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
-        return -errno;
-    return 0;
+    return t->fd < 0 ? -errno : 0;
 }
 
 static int read_size(struct target *t, const char *path, struct why *why)
@@ -212,11 +213,11 @@ int target_open(struct target *t, const char *params, bool readonly, struct why 
 {
     int rc;
 
-    *t = (struct target){.fd = -1, .readonly = readonly};
+    *t = (struct target){.fd = -1, .claim_fd = -1, .readonly = readonly};
     rc = check_kind(t, params, why);
     if (rc)
         return rc;
-    rc = open_and_lock(t, params);
+    rc = open_and_claim(t, params);
     if (rc)
         why_open(why, rc, params, readonly);
     else
@@ -234,5 +235,7 @@ void target_close(struct target *t)
 {
     if (t->fd >= 0)
         close(t->fd);
-    t->fd = -1;
+    if (t->claim_fd >= 0)
+        close(t->claim_fd);
+    t->fd = t->claim_fd = -1;
 }

@@ -17,7 +17,8 @@
 #include "transport/xen/backend.h"
 
 struct target {
-    int fd;
+    int fd;           /* what the worker gets */
+    int claim_fd;     /* keeps others out */
     uint64_t sectors; /* whole ones of 512 bytes */
     uint32_t physical_bytes;
     uint32_t discard_unit;        /* what a discard must be aligned to in bytes; 0: no discard */

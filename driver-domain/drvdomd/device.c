@@ -30,7 +30,14 @@ static bool gone(const struct device *dev)
 
 static void on_drop(void *arg)
 {
-    table_drop(arg);
+    struct device *dev = arg;
+    struct drvdomd *d = dev->d;
+    const struct backend_class *class = dev->class;
+    struct dev_id id = dev->id;
+
+    table_drop(dev);
+    /* The toolstack may have made the same directory again meanwhile: that is a new device. */
+    watch_recheck(d, class, &id);
 }
 
 /* Callers up the stack still hold dev: it is freed from the loop, not from here. */
@@ -143,10 +150,12 @@ static void act(struct device *dev, unsigned todo)
         start_timer(dev, DWELL_MS);
     if (todo & XB_ACT_SERVE)
         write_state(dev, XENBUS_CONNECTED);
-    if (todo & XB_ACT_REMOVE)
-        keys_remove(dev);
+    /* The target is free before the directory is gone: who sees that may attach it again at once.
+     */
     if (todo & XB_ACT_RELEASE)
         act_release(dev);
+    if (todo & XB_ACT_REMOVE)
+        keys_remove(dev);
     /* Those that may step again come last: nothing is done behind a nested step. */
     if (todo & XB_ACT_DISCONNECT)
         act_disconnect(dev);

@@ -33,13 +33,24 @@ int keys_check_frontend(struct device *dev)
     return 0;
 }
 
+/* The toolstack's first state in a directory whose state we have written or removed: it was removed
+ * and made again between two looks.  The old device is gone; the new one is found when it is
+ * dropped (S11: an object is bound to one introduction). */
+static bool made_again(struct device *dev)
+{
+    uint32_t own = 0;
+
+    return dev->state_written && device_back_get_state(dev->d->store, 0, dev->dir, &own) == 0 &&
+           own == XENBUS_INITIALISING;
+}
+
 void keys_view(struct device *dev, struct xenbus_view *v)
 {
     struct store *s = dev->d->store;
     uint32_t state = 0;
 
     memset(v, 0, sizeof(*v));
-    v->exists = store_exists(s, 0, dev->dir) == 1;
+    v->exists = store_exists(s, 0, dev->dir) == 1 && !made_again(dev);
     if (!v->exists)
         return;
     if (device_back_get_online(s, 0, dev->dir, &v->online))
@@ -86,6 +97,8 @@ int keys_write_state(struct device *dev, enum xenbus_state state, bool publish)
         }
         rc = store_txn_end(s, t, false);
     }
+    if (!rc)
+        dev->state_written = true;
     return rc;
 }
 
@@ -146,6 +159,7 @@ void keys_write_failure(struct device *dev)
         rc = device_back_set_hotplug_status(s, 0, dev->dir, DEVICE_BACK_HOTPLUG_STATUS_ERROR);
     if (!rc)
         rc = device_back_rm_state(s, 0, dev->dir);
+    dev->state_written = true;
     if (rc && rc != -ENOENT)
         log_error("%s: cannot write why it failed: %s", dev->name, strerror(-rc));
 }
@@ -164,7 +178,7 @@ void keys_write_error(struct device *dev, const char *text)
 
 void keys_remove(struct device *dev)
 {
-    int rc = store_rm(dev->d->store, 0, dev->dir);
+    int rc = made_again(dev) ? 0 : store_rm(dev->d->store, 0, dev->dir);
 
     if (rc && rc != -ENOENT)
         log_error("%s: cannot remove %s: %s", dev->name, dev->dir, strerror(-rc));

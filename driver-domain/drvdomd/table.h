@@ -24,7 +24,8 @@ struct device {
     char dir[STORE_PATH_MAX];   /* our own directory, relative to our domain's home */
     char front[STORE_PATH_MAX]; /* the frontend's, absolute */
     bool front_watched;
-    bool dirty; /* one bit: a storm of store events costs one look (S8) */
+    bool state_written; /* the directory's state is ours, not the toolstack's first one */
+    bool dirty;         /* one bit: a storm of store events costs one look (S8) */
     struct xenbus_dev xenbus;
     struct loop_timer timer; /* dwell and gap */
 

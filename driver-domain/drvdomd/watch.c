@@ -56,6 +56,12 @@ static void look_at_dirty(struct drvdomd *d)
     }
 }
 
+void watch_recheck(struct drvdomd *d, const struct backend_class *class, const struct dev_id *id)
+{
+    mark(d, class, id->domid, id->devid);
+    look_at_dirty(d);
+}
+
 static void on_event(struct drvdomd *d, const char *path, const char *token)
 {
     char kind[SCHEMA_WORD_MAX];

@@ -13,6 +13,9 @@ int watch_start(struct drvdomd *d) must_check;
 /* Finds every device directory there is; unknown ones become devices, all get a look. */
 void watch_scan(struct drvdomd *d);
 
+/* Looks whether the directory of a device that was dropped is there (again). */
+void watch_recheck(struct drvdomd *d, const struct backend_class *class, const struct dev_id *id);
+
 /* Watches (or no longer watches) the frontend's state of dev. */
 int watch_front(struct device *dev) must_check;
 void watch_front_off(struct device *dev);

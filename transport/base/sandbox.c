@@ -46,6 +46,8 @@ static const char *const common[] = {
     "clock_nanosleep",
     "nanosleep",
     "fstat",
+    "rseq",            /* a thread made just before the filter may only now */
+    "set_robust_list", /* get to the first calls of its life */
     "newfstatat",
     "getpid",
     "gettid",
