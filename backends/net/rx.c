@@ -70,10 +70,8 @@ int rx_plan(const struct rx_caps *caps, uint8_t *frame, uint32_t len,
     if (rc)
         return rc;
     data = (len + NETIF_PAGE - 1) / NETIF_PAGE;
-    if (data > 1 && !caps->sg)
-        return -EINVAL;
     p->slots = (uint16_t)(data + (p->gso_size > 0));
-    return 0;
+    return p->slots > 1 && !caps->sg ? -EINVAL : 0;
 }
 
 unsigned rx_slots_needed(const struct rx_caps *caps, uint32_t frame_max)
