@@ -11,12 +11,12 @@ QEMU_PID=
 # qemu_args MACHINE MEM_MIB DIR: sets QEMU_ARGS.  All that the snapshot depends on is in here.
 # Paths are relative to $IMG: a comma or a blank in a path would end up in Xen's command line.
 qemu_args() {
-    local machine=$1 mem=$2 dir=$3 accel=tcg,thread=multi cpu=qemu64,+npt,+nrip-save smp=2
+    local machine=$1 mem=$2 dir=$3 accel=${RIG_TCG:-tcg,thread=multi} cpu=qemu64,+npt smp=2
     # dom0 needs one CPU; the other is for the domains under test.  Console without VGA.
     # rdrand: without it dom0 has no random numbers for minutes, and libuuid in xl waits 3 s for them.
     cpu+=,+rdrand
     local xen="console=com1 com1=115200,8n1 dom0_mem=$((mem / 2))M,max:$((mem / 2))M"
-    xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning noreboot"
+    xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning"
     local type=pc
     xen+="${RIG_XEN:+ $RIG_XEN}"
 
@@ -25,7 +25,7 @@ qemu_args() {
     passthrough) type=q35,kernel-irqchip=split ;;
     esac
     if [ "$machine" != icount ] && [ "$(accelerator)" = kvm ]; then
-        accel=kvm cpu=host
+        accel=kvm cpu=host,-arch-capabilities
     fi
     # shellcheck disable=SC2054 # commas belong to QEMU's options
     QEMU_ARGS=(-nodefaults -display none -no-reboot -no-user-config
@@ -126,7 +126,7 @@ accelerator() {
         return
     fi
     if [ ! -e "$answer" ]; then
-        if [ -r /dev/kvm ] && [ -w /dev/kvm ] && (probe_kvm); then echo kvm; else echo tcg; fi >"$answer"
+        if [ -r /dev/kvm ] && [ -w /dev/kvm ] && (probe_kvm) 2>/dev/null; then echo kvm; else echo tcg; fi >"$answer"
         [ "$(cat "$answer")" = kvm ] ||
             say "RIG_ACCEL=kvm: Xen does not run under this machine's KVM, using TCG" >&2
     fi

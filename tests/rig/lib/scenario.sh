@@ -41,6 +41,7 @@ files_for() {
         kdd) cp "$IMG/kdd.cpio" "$stage/" ;;
         driver-domain) stage_driver_domain "$stage" image ;;
         test-domain) stage_driver_domain "$stage" image-test ;;
+        drvdom) stage_drvdom "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
         *)
             [ -e "$TOP/$word" ] || die "scenario $NAME wants $word, which is not there: make"
@@ -66,6 +67,18 @@ stage_driver_domain() { # STAGE image|image-test: the domain finds it as /rig/im
     cp "$image/initramfs.gz" "$1/image/"
     # dom0 has the same kernel already, most of the time
     cmp -s "$image/vmlinux" "$IMG/vmlinux" || cp "$image/vmlinux" "$1/image/"
+}
+
+# Our tool in dom0, as /rig/bin/drvdom, with the libraries that dom0's initramfs lacks.
+stage_drvdom() {        # STAGE
+    local program=$TOP/build/release/bin/drvdom lib path
+    [ -x "$program" ] || die "no drvdom in build/release/bin: make images"
+    mkdir -p "$1/bin" "$1/lib"
+    cp "$program" "$1/bin/"
+    for lib in $(ldd "$program" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p'); do
+        path=$(find_lib "${lib##*/}") || path=$lib
+        [ -e "$IMG/dom0/lib/${lib##*/}" ] || cp -L "$path" "$1/lib/"
+    done
 }
 
 # Streams what the scenario prints, without the lines meant for us.  Returns when it has ended, its
