@@ -46,6 +46,13 @@ int evtchn_bind(struct evtchn *e, unsigned domid, uint32_t remote_port)
     return port < 0 ? -(errno ? errno : EINVAL) : port;
 }
 
+int evtchn_offer(struct evtchn *e, unsigned domid)
+{
+    int port = xenevtchn_bind_unbound_port(e->h, domid);
+
+    return port < 0 ? -(errno ? errno : EINVAL) : port;
+}
+
 int evtchn_unbind(struct evtchn *e, uint32_t local_port)
 {
     return xenevtchn_unbind(e->h, local_port) ? -errno : 0;

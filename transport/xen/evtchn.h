@@ -1,5 +1,5 @@
 /*
- * Event channels, back end (libxenevtchn, /dev/xen/evtchn).  One handle per queue.
+ * Event channels (libxenevtchn, /dev/xen/evtchn).  One handle per queue.
  *
  * The kernel masks a user's port when it delivers an event, until the port number is written back.
  * That write is also the EOI, and from user space it always says "not spurious", so the kernel
@@ -29,6 +29,8 @@ int evtchn_fd(const struct evtchn *e);
  */
 int evtchn_bind(struct evtchn *e, unsigned domid, uint32_t remote_port) must_check;
 int evtchn_unbind(struct evtchn *e, uint32_t local_port);
+/* Front end: makes a port that `domid` may bind to; our local port (> 0) or -errno. */
+int evtchn_offer(struct evtchn *e, unsigned domid) must_check;
 
 /* Takes one waiting event: its local port, 0 when none waits, or -errno. */
 int evtchn_pending(struct evtchn *e) must_check;
