@@ -1,0 +1,419 @@
+/* See io.h. */
+#include "frontends/blk/io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "frontends/blk/pattern.h"
+#include "transport/base/log.h"
+
+enum {
+    CANARY = 0xc5,
+    USELESS_FREE = 16, /* events that bring nothing before the next is held back (F7) */
+    HELD_SHIFT_MAX = 10,
+};
+
+/* ---- data pages ---- */
+
+int bf_page_take(struct bf_conn *c)
+{
+    return c->nr_pages_free > 0 ? c->page_free[--c->nr_pages_free] : -1;
+}
+
+void bf_page_give(struct bf_conn *c, int page)
+{
+    assert(page >= 0 && c->nr_pages_free < c->nr_pages);
+    c->page_free[c->nr_pages_free++] = (uint16_t)page;
+}
+
+/* First and last sector of the next segment; at most `left` of them. */
+static struct bf_seg shape(uint32_t left, uint64_t *random)
+{
+    uint32_t first = 0, n = BF_SECTORS_PER_PAGE;
+
+    if (*random) {
+        uint64_t r = pattern_random(random);
+
+        /* Mostly whole pages, as real frontends; else any part of one. */
+        if (r & 3) {
+            first = (uint32_t)(r >> 8) % BF_SECTORS_PER_PAGE;
+            n = 1 + (uint32_t)(r >> 16) % (BF_SECTORS_PER_PAGE - first);
+        }
+    }
+    n = MIN(n, left);
+    return (struct bf_seg){.first = (uint8_t)first, .last = (uint8_t)(first + n - 1)};
+}
+
+uint32_t bf_io_lay(struct bf_conn *c, struct bf_io *io, uint32_t nr_sectors, uint64_t *random)
+{
+    uint32_t done = 0;
+
+    io->nr_segs = 0;
+    while (done < nr_sectors && io->nr_segs < c->indirect) {
+        struct bf_seg s = shape(nr_sectors - done, random);
+        /* One page per queue's request stays for the segments of an indirect request. */
+        int page = c->nr_pages_free > BF_SLOTS_MAX / 8 ? bf_page_take(c) : -1;
+
+        if (page < 0)
+            break;
+        s.page = (uint16_t)page;
+        io->seg[io->nr_segs++] = s;
+        done += s.last - s.first + 1u;
+    }
+    io->nr_sectors = done;
+    return done;
+}
+
+void bf_io_unlay(struct bf_conn *c, struct bf_io *io)
+{
+    for (unsigned i = 0; i < io->nr_segs; i++)
+        bf_page_give(c, io->seg[i].page);
+    io->nr_segs = 0;
+}
+
+uint8_t *bf_io_each(const struct bf_conn *c, const struct bf_io *io, uint32_t *seg, uint32_t *at)
+{
+    const struct bf_seg *s = &io->seg[*seg];
+    uint8_t *mem;
+
+    if (*seg >= io->nr_segs)
+        return NULL;
+    mem = c->page[s->page] + (size_t)(s->first + *at) * BF_SECTOR;
+    if (s->first + ++*at > s->last) {
+        *at = 0;
+        ++*seg;
+    }
+    return mem;
+}
+
+void bf_io_canary(const struct bf_conn *c, const struct bf_io *io)
+{
+    for (unsigned i = 0; i < io->nr_segs; i++)
+        memset(c->page[io->seg[i].page], CANARY, BF_PAGE);
+}
+
+bool bf_io_canary_holds(const struct bf_conn *c, const struct bf_io *io)
+{
+    for (unsigned i = 0; i < io->nr_segs; i++) {
+        const struct bf_seg *s = &io->seg[i];
+        const uint8_t *mem = c->page[s->page];
+
+        for (unsigned at = 0; at < BF_PAGE; at++) {
+            unsigned sector = at / BF_SECTOR;
+
+            if ((sector < s->first || sector > s->last) && mem[at] != CANARY)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- putting ---- */
+
+static void fill_plain(const struct bf_conn *c, const struct bf_io *io, struct bf_req *r)
+{
+    r->op = io->op;
+    r->nr_segments = (uint8_t)io->nr_segs;
+    for (unsigned i = 0; i < io->nr_segs; i++)
+        r->seg[i] = (struct blkif_request_segment){.gref = c->page_ref[io->seg[i].page],
+                                                   .first_sect = io->seg[i].first,
+                                                   .last_sect = io->seg[i].last};
+}
+
+/* The segments go to a page of their own, which stays with the slot: 512 fit, we use 256. */
+static int fill_indirect(struct bf_conn *c, const struct bf_io *io, struct bf_slot *slot,
+                         struct bf_req *r)
+{
+    struct blkif_request_segment seg[BF_SEGS_MAX];
+
+    if (slot->page < 0)
+        slot->page = bf_page_take(c);
+    if (slot->page < 0)
+        return -EAGAIN;
+    for (unsigned i = 0; i < io->nr_segs; i++)
+        seg[i] = (struct blkif_request_segment){.gref = c->page_ref[io->seg[i].page],
+                                                .first_sect = io->seg[i].first,
+                                                .last_sect = io->seg[i].last};
+    memcpy(c->page[slot->page], seg, io->nr_segs * sizeof(seg[0]));
+    r->op = BLKIF_OP_INDIRECT;
+    r->inner_op = io->op;
+    r->nr_indirect = io->nr_segs;
+    r->gref[0] = c->page_ref[slot->page];
+    return 0;
+}
+
+int bf_submit(struct bf_conn *c, struct bf_queue *q, struct bf_io *io)
+{
+    struct bf_req r = {.sector = io->sector, .handle = io->handle, .flag = io->flag};
+    uint8_t raw[BF_SLOT_MAX];
+    struct bf_slot *slot;
+    uint32_t index;
+
+    if (c->broken)
+        return -EPROTO;
+    if (q->nr_free == 0)
+        return -EAGAIN;
+    index = q->free[q->nr_free - 1];
+    slot = &q->slot[index];
+    if (io->op == BLKIF_OP_DISCARD) {
+        r.op = io->op;
+        r.nr_sectors = io->nr_sectors;
+    } else if (io->indirect || io->nr_segs > BF_SEGS_DIRECT) {
+        int rc = fill_indirect(c, io, slot, &r);
+
+        if (rc)
+            return rc;
+    } else {
+        fill_plain(c, io, &r);
+    }
+    q->nr_free--;
+    q->in_flight++;
+    slot->io = io;
+    slot->generation++;
+    /* An answer that comes twice, or for an earlier use of the slot, is told by its id. */
+    r.id = (uint64_t)slot->generation << 32 | index;
+    io->waiting = true;
+    io->start_ns = clock_ns();
+    ring_front_put(&q->ring, raw, bf_req_encode(&r, c->abi, raw));
+    return 0;
+}
+
+int bf_kick(struct bf_conn *c, struct bf_queue *q)
+{
+    int rc = evtchn_notify(&c->ev, q->port);
+
+    return rc ? bf_fail(c, rc, "event channel %u: %s", q->port, strerror(-rc)) : 0;
+}
+
+int bf_push(struct bf_conn *c, struct bf_queue *q)
+{
+    return ring_front_push(&q->ring) ? bf_kick(c, q) : 0;
+}
+
+/* ---- answers ---- */
+
+static int broken(struct bf_conn *c, const char *what, uint64_t value)
+{
+    c->broken = true;
+    return bf_fail(c, -EPROTO, "the backend broke the protocol: %s (%llu)", what,
+                   (unsigned long long)value);
+}
+
+int bf_answer(struct bf_conn *c, struct bf_queue *q, const uint8_t *raw)
+{
+    struct bf_answer a;
+    uint32_t index;
+    struct bf_slot *slot;
+    struct bf_io *io;
+
+    bf_answer_decode(raw, q->ring.slot_size, &a);
+    index = (uint32_t)a.id;
+    if (index >= q->nr_slots)
+        return broken(c, "an answer with an id that was never used", a.id);
+    slot = &q->slot[index];
+    io = slot->io;
+    if (!io || a.id >> 32 != slot->generation)
+        return broken(c, "an answer to no request that is out", a.id);
+    if (a.op != io->op)
+        return broken(c, "an answer to another operation", a.op);
+    c->padded += a.padded;
+    slot->io = NULL;
+    q->free[q->nr_free++] = (uint16_t)index;
+    q->in_flight--;
+    io->status = a.status;
+    io->end_ns = clock_ns();
+    io->waiting = false;
+    if (io->done)
+        io->done(io, io->arg);
+    return 0;
+}
+
+/* All that waits; how many. */
+static int take(struct bf_conn *c, struct bf_queue *q)
+{
+    uint8_t raw[BF_SLOT_MAX];
+    int n = 0, rc;
+
+    while ((rc = ring_front_take(&q->ring, raw)) > 0) {
+        rc = bf_answer(c, q, raw);
+        if (rc)
+            return rc;
+        n++;
+    }
+    if (rc < 0)
+        return broken(c, "its response index is impossible", ring_raw_get(&q->ring, 2));
+    return n;
+}
+
+static int take_all(struct bf_conn *c)
+{
+    int n = 0;
+
+    for (unsigned i = 0; i < c->nr_queues; i++) {
+        int rc = take(c, &c->queue[i]);
+
+        if (rc < 0)
+            return rc;
+        if (rc > 0)
+            c->queue[i].useless = 0;
+        n += rc;
+    }
+    return n;
+}
+
+/* ---- sleeping ---- */
+
+static struct bf_queue *queue_of(struct bf_conn *c, uint32_t port)
+{
+    for (unsigned i = 0; i < c->nr_queues; i++) {
+        if (c->queue[i].port == port)
+            return &c->queue[i];
+    }
+    return NULL;
+}
+
+/* A backend that kicks without cause is heard later and later: the port stays masked meanwhile. */
+static void hear_port(struct bf_conn *c, uint32_t port, uint64_t now)
+{
+    struct bf_queue *q = queue_of(c, port);
+    uint32_t over;
+
+    if (q && ++q->useless > USELESS_FREE) {
+        over = MIN(q->useless - USELESS_FREE, (uint32_t)HELD_SHIFT_MAX);
+        q->unmask_at_ns = now + (UINT64_C(1) << (20 + over));
+        return;
+    }
+    (void)!evtchn_unmask(&c->ev, port);
+}
+
+static void hear(struct bf_conn *c)
+{
+    uint64_t now = clock_ns();
+    int port;
+
+    while ((port = evtchn_pending(&c->ev)) > 0)
+        hear_port(c, (uint32_t)port, now);
+    for (unsigned i = 0; i < c->nr_queues; i++) {
+        struct bf_queue *q = &c->queue[i];
+
+        if (q->unmask_at_ns && now >= q->unmask_at_ns) {
+            q->unmask_at_ns = 0;
+            (void)!evtchn_unmask(&c->ev, q->port);
+        }
+    }
+}
+
+/* True when an answer came while we were about to sleep. */
+static bool rest(struct bf_conn *c)
+{
+    bool more = false;
+
+    for (unsigned i = 0; i < c->nr_queues; i++)
+        more |= ring_front_rest(&c->queue[i].ring) != 0; /* an impossible index: take() says it */
+    return more;
+}
+
+/* Sleeps in steps, so that a held-back port gets its turn. */
+static unsigned nap_ms(const struct bf_conn *c, uint64_t now, uint64_t end)
+{
+    uint64_t ms = end > now ? (end - now) / 1000000 + 1 : 0;
+
+    for (unsigned i = 0; i < c->nr_queues; i++) {
+        if (c->queue[i].unmask_at_ns)
+            ms = MIN(ms, (uint64_t)1);
+    }
+    return (unsigned)MIN(ms, (uint64_t)200);
+}
+
+static int check_backend(struct bf_conn *c)
+{
+    unsigned s = bf_state(c);
+
+    return s == XENBUS_CONNECTED ? 0
+                                 : bf_fail(c, -ESHUTDOWN, "the backend went to state %u (%s)", s,
+                                           xenbus_state_name(s));
+}
+
+int bf_poll(struct bf_conn *c, unsigned ms)
+{
+    uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
+
+    for (;;) {
+        uint64_t now;
+        int n = c->broken ? -EPROTO : take_all(c);
+
+        if (n != 0)
+            return n;
+        hear(c);
+        if (rest(c))
+            continue;
+        now = clock_ns();
+        if (now >= end)
+            return 0;
+        /* Nothing came for a while: is there still somebody? */
+        if (bf_sleep(c, nap_ms(c, now, end)) == 0 && now + 150000000 < clock_ns()) {
+            n = check_backend(c);
+            if (n)
+                return n;
+        }
+    }
+}
+
+int bf_run(struct bf_conn *c, struct bf_queue *q, struct bf_io *io, unsigned ms)
+{
+    uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
+    int rc = bf_submit(c, q, io);
+
+    if (!rc)
+        rc = bf_push(c, q);
+    while (!rc && io->waiting) {
+        uint64_t now = clock_ns();
+
+        if (now >= end)
+            return bf_fail(c, -ETIMEDOUT, "no answer within %u ms", ms);
+        rc = bf_poll(c, (unsigned)((end - now) / 1000000) + 1);
+        if (rc > 0)
+            rc = 0;
+    }
+    return rc;
+}
+
+/* ---- raw ---- */
+
+void bf_raw_put(struct bf_conn *c, struct bf_queue *q, const struct bf_req *r)
+{
+    uint8_t raw[BF_SLOT_MAX];
+
+    ring_front_put(&q->ring, raw, bf_req_encode(r, c->abi, raw));
+}
+
+int bf_raw_take(struct bf_conn *c, struct bf_queue *q, struct bf_answer *a, unsigned ms)
+{
+    uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
+    uint8_t raw[BF_SLOT_MAX];
+
+    for (;;) {
+        uint64_t now;
+        int rc = ring_front_take(&q->ring, raw);
+
+        if (rc < 0)
+            return bf_fail(c, -EPROTO, "the response index is impossible");
+        if (rc > 0) {
+            bf_answer_decode(raw, q->ring.slot_size, a);
+            c->padded += a->padded;
+            return 1;
+        }
+        hear(c);
+        if (ring_front_rest(&q->ring) > 0)
+            continue;
+        now = clock_ns();
+        if (now >= end)
+            return 0;
+        if (bf_sleep(c, nap_ms(c, now, end)) == 0) {
+            rc = check_backend(c);
+            if (rc)
+                return rc;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/*
+ * What drvdom-blkfront prints: a line for people, or a line of JSON.
+ */
+#ifndef DRVDOM_BLKFRONT_REPORT_H
+#define DRVDOM_BLKFRONT_REPORT_H
+
+#include "frontends/blk/bench.h"
+#include "frontends/blk/verify.h"
+
+void report_offer(const struct bf_offer *o, bool json);
+void report_verify(const struct bf_conn *c, const char *verb, const struct verify_result *r,
+                   bool json);
+void report_bench(const struct bf_conn *c, const struct bench_options *o,
+                  const struct bench_result *r, bool json);
+/* c->why may hold text that a backend chose: it is escaped. */
+void report_failure(const struct bf_conn *c, const char *verb, int err, bool json);
+
+#endif
