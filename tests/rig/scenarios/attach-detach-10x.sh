@@ -1,5 +1,5 @@
 # summary: disk and network attached, used and detached ten times in a running guest; nothing stays
-# timeout: 240
+# timeout: 400
 # files: test-domain tests/rig/dom0/io.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh
