@@ -8,13 +8,14 @@ PREFIX ?= /usr/local
 # --- the house: rooms, ground floor first -----------------------------------------------------
 # ROOM.dir: where its files are (every *.c but main.c goes into the room's archive);
 # ROOM.uses: the rooms below it.  This table drives the link lines and the include lint.
-ROOMS := base xen schema blk net blkfront netfront image drvdomd init tools
+ROOMS := base xen schema blk net front blkfront netfront image drvdomd init tools
 
 base.dir      := transport/base
 xen.dir       := transport/xen
 schema.dir    := xenstore-schema
 blk.dir       := backends/blk
 net.dir       := backends/net
+front.dir     := frontends/common
 blkfront.dir  := frontends/blk
 netfront.dir  := frontends/net
 image.dir     := driver-domain/image
@@ -27,11 +28,12 @@ xen.uses      := base
 schema.uses   := xen base
 blk.uses      := schema xen base
 net.uses      := schema xen base
-blkfront.uses := schema xen base
-netfront.uses := schema xen base
+front.uses    := schema xen base
+blkfront.uses := front schema xen base
+netfront.uses := front schema xen base
 image.uses    := base
 drvdomd.uses  := blk net schema xen base
-init.uses     := image base
+init.uses     := image xen base
 tools.uses    := image schema xen base
 
 # --- programs: PROGRAM.room holds its main.c; PROGRAM.libs are Debian's libraries --------------
@@ -51,7 +53,7 @@ drvdom-netfront.libs  := $(XENLIBS)
 drvdom-init.room      := init
 drvdom-init.libs      :=
 drvdom.room           := tools
-drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS)
+drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl
 
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
@@ -150,12 +152,12 @@ bins: $(BINS)
 
 # --- unit tests: tests/unit/test_X.c, a libcheck program each ------------------------------------
 UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
-ALL_A := $(foreach r,tools init drvdomd image netfront blkfront net blk schema xen base,$(B)/lib/$(r).a)
+ALL_A := $(foreach r,tools init drvdomd image netfront blkfront front net blk schema xen base,$(B)/lib/$(r).a)
 $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_A) -Wl,--end-group \
-	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz -lzstd $(XENLIBS)
+	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl
 # gcc 12's thread sanitizer knows fewer address layouts than today's kernels make: no randomising.
 RUN := $(if $(filter tsan,$(MODE)),setarch $(shell uname -m) -R)
 unit: $(UNIT) $(SCHEMAC)
