@@ -217,11 +217,14 @@ static void explain_closing(const struct device_info *d, const struct domain_inf
 }
 
 /* drvdomd writes hotplug-status=connected together with state 2, so a state above 1 without it is
- * not drvdomd's. */
-static bool other_backend(const struct device_info *d)
+ * not drvdomd's; neither is any where drvdomd does not run.  A device that works is let be. */
+static bool other_backend(const struct device_info *d, const struct domain_info *back)
 {
-    return d->has_back_state && d->back_state >= XENBUS_INIT_WAIT &&
-           d->back_state <= XENBUS_CONNECTED && d->hotplug != DEVICE_BACK_HOTPLUG_STATUS_CONNECTED;
+    if (!d->has_back_state || d->back_state < XENBUS_INIT_WAIT || d->back_state > XENBUS_CONNECTED)
+        return false;
+    if (d->hotplug != DEVICE_BACK_HOTPLUG_STATUS_CONNECTED)
+        return true;
+    return !back->has_drvdomd && d->front_state != XENBUS_CONNECTED;
 }
 
 static void explain_states(const struct device_info *d, const struct domain_info *back,
@@ -270,7 +273,7 @@ void explain_device(const struct device_info *d, const struct domain_info *back,
         return;
     }
     /* A backend that is not ours answers even where drvdomd does not run. */
-    if (other_backend(d)) {
+    if (other_backend(d, back)) {
         say(v, VERDICT_FAULT,
             "another backend than drvdomd answers in %s: the kernel module %s "
             "is loaded there",

@@ -13,11 +13,20 @@ static const struct {
     const char *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
-    {"image", "build a driver domain's kernel and initramfs, or show what is in them", verb_image},
+    {"start", "start a driver domain and wait until it is ready", verb_start},
+    {"stop", "shut a driver domain down", verb_stop},
+    {"restart", "stop and start", verb_restart},
+    {"wait", "wait until a driver domain is ready", verb_wait},
     {"list", "driver domains and how they are", verb_list},
     {"show", "the devices of a driver domain or guest", verb_show},
     {"why", "why a guest's device does not work: cause and remedy, a line each", verb_why},
-    {"wait", "wait until a driver domain is ready", verb_wait},
+    {"attach", "give a running guest a disk or vif; both ends Connected when it returns",
+     verb_attach},
+    {"detach", "take one away; says who is busy", verb_detach},
+    {"doctor", "check host, configurations, driver domains, devices and limits", verb_doctor},
+    {"limits", "grants, event channels, xenstore quota: used and limit", verb_limits},
+    {"lint", "check a configuration, or the running xenstore", verb_lint},
+    {"image", "build a driver domain's kernel and initramfs, or show what is in them", verb_image},
 };
 
 static void help(FILE *to)

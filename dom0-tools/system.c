@@ -191,7 +191,18 @@ static int read_devices(struct system *sys, unsigned guest)
     return rc;
 }
 
-/* ---- failures whose guest is gone ---- */
+/* ---- devices that are no more ---- */
+
+static bool has_device(const struct system *sys, const struct failure_info *f)
+{
+    for (size_t i = 0; i < sys->ndevices; i++) {
+        const struct device_info *d = &sys->devices[i];
+
+        if (d->guest == f->guest && d->devid == f->devid && strcmp(d->kind, f->kind) == 0)
+            return true;
+    }
+    return false;
+}
 
 static int on_failed_device(void *arg, const char *name)
 {
@@ -211,7 +222,8 @@ static int on_failed_device(void *arg, const char *name)
     f->guest = w->guest;
     f->devid = devid;
     (void)device_error_dir_of(dir, sizeof(dir), w->back, w->kind, w->guest, devid);
-    if (device_error_get_error(sys->store, 0, dir, f->text, sizeof(f->text)))
+    f->guest_gone = !system_domain_id(sys, f->guest);
+    if (has_device(sys, f) || device_error_get_error(sys->store, 0, dir, f->text, sizeof(f->text)))
         sys->nfailures--;
     return 0;
 }
@@ -221,7 +233,7 @@ static int on_failed_guest(void *arg, const char *name)
     struct walk *w = arg;
     char dir[STORE_PATH_MAX];
 
-    if (!number(name, DOMAIN_MAX_DOMID, &w->guest) || system_domain_id(w->sys, w->guest))
+    if (!number(name, DOMAIN_MAX_DOMID, &w->guest))
         return 0;
     (void)device_error_dir_of(dir, sizeof(dir), w->back, w->kind, w->guest, 0);
     *strrchr(dir, '/') = '\0'; /* the directory above the device */

@@ -42,8 +42,10 @@ struct device_info {
     uint32_t front_state; /* 0: absent or malformed */
 };
 
-/* A failure of a device whose guest is gone: `xl create` failed and took the guest away. */
+/* A driver domain's record of a device that is no more: `xl create` failed and took the guest
+ * away, or a hot attach failed. */
 struct failure_info {
+    bool guest_gone;
     char kind[8];
     unsigned back, guest, devid;
     char text[DEVICE_ERROR_SIZE_ERROR];

@@ -108,6 +108,16 @@ static void why_device(struct why *w, struct device_info *d)
     tell(w, guest ? guest->name : "(gone)", d->label, &v);
 }
 
+static void why_failure(struct why *w, const struct failure_info *f, const char *guest)
+{
+    char device[64];
+    struct verdict v;
+
+    snprintf(device, sizeof(device), "%s/%u", f->kind, f->devid);
+    explain_failure(f, system_domain_id(&w->sys, f->back), &v);
+    tell(w, guest, device, &v);
+}
+
 static void why_domain(struct why *w, const struct domain_info *dom)
 {
     struct verdict v;
@@ -122,6 +132,10 @@ static void why_domain(struct why *w, const struct domain_info *dom)
         if ((d->guest == dom->id || d->back == dom->id) &&
             (!w->device || system_device_is(d, w->device)))
             why_device(w, d);
+    }
+    for (size_t i = 0; i < w->sys.nfailures && !w->device; i++) {
+        if (w->sys.failures[i].guest == dom->id)
+            why_failure(w, &w->sys.failures[i], dom->name);
     }
     if (w->seen == 0) {
         v = (struct verdict){.kind = w->device ? VERDICT_FAULT : VERDICT_OK};
@@ -143,15 +157,12 @@ static int why_gone(struct why *w)
 
     for (size_t i = 0; i < w->sys.nfailures; i++) {
         const struct failure_info *f = &w->sys.failures[i];
-        char guest[64], device[64];
-        struct verdict v;
+        char guest[64];
 
-        if (numbered && f->guest != id)
+        if (!f->guest_gone || (numbered && f->guest != id))
             continue;
-        explain_failure(f, system_domain_id(&w->sys, f->back), &v);
         snprintf(guest, sizeof(guest), "guest %u (gone)", f->guest);
-        snprintf(device, sizeof(device), "%s/%u", f->kind, f->devid);
-        tell(w, guest, device, &v);
+        why_failure(w, f, guest);
     }
     if (w->seen)
         return VERB_FAILED;

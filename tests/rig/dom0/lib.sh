@@ -106,6 +106,11 @@ xs_gone() {     # PATH: is there nothing?
     ! xenstore-exists "$1" 2>/dev/null
 }
 
+# our tool, where the scenario's header says `files: drvdom`
+drvdom() {
+    LD_LIBRARY_PATH=/rig/lib /rig/bin/drvdom "$@"
+}
+
 domid() {       # NAME
     xl domid "$1" 2>/dev/null
 }
@@ -291,20 +296,30 @@ debug_key() {
     xl dmesg
 }
 
-# grants_of DOMID: how many of its pages are granted and in use by others (mapped or being copied)
+# grants_of DOMID: how many of its pages others have mapped or are copying, dom0 (its console and
+# xenstore) not counted.  An active entry's line is "[0xREF] BY-WHOM mfn pin ...".
 grants_of() {
     debug_key g | awk -v d="d$1" '
-        /grant-table for (remote|local|domain)/ { on = ($0 ~ d " " || $0 ~ d "[^0-9]") }
-        on && /^\(XEN\) *\[/ { n++ }
+        /grant-table for remote/ { on = ($0 ~ d "[^0-9]") }
+        on && /\[0x/ { sub(/.*\[0x[0-9a-f]*\] */, ""); if ($1 != 0) n++ }
         END { print n + 0 }'
 }
 
 # evtchns_of DOMID: how many interdomain channels it has, not counting those to dom0
 evtchns_of() {
-    debug_key e | awk -v d="d$1" '
-        /Event channel information for domain|^\(XEN\) Domain [0-9]+/ { on = ($0 ~ d "[^0-9]") || $0 ~ "domain " substr(d, 2) "[^0-9]" }
+    debug_key e | awk -v d="$1" '
+        /Event channel information for domain/ { on = ($0 ~ "domain " d "[^0-9]") }
         on && / s=3 / && !/ d=0 / { n++ }
         END { print n + 0 }'
+}
+
+# detached DOMID: a living guest whose devices are all gone: no page of it mapped, no channel bound
+detached() {
+    wait_for 10 "domain $1's last page to be unmapped" no_grants "$1"
+    assert_eq "number of channels of domain $1" "$(evtchns_of "$1")" 0
+}
+no_grants() {
+    [ "$(grants_of "$1")" = 0 ]
 }
 no_evtchn_to() {        # DOMID PEER
     ! debug_key e | grep -q "s=3 .* d=$2 " || fail "domain $1 still has a channel to dead domain $2"
