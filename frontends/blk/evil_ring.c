@@ -312,6 +312,19 @@ static void set_port(struct bf_conn *c, void *arg)
     (void)!store_write(c->store, 0, path, arg);
 }
 
+/* Closed before the backend can bind it; a number of its own, or it would be given out again. */
+static void set_closed_port(struct bf_conn *c, void *arg)
+{
+    char text[16];
+    int port = evtchn_offer(&c->ev, c->back_domid);
+
+    (void)arg;
+    snprintf(text, sizeof(text), "%d", port);
+    if (port > 0)
+        (void)evtchn_unbind(&c->ev, (uint32_t)port);
+    set_port(c, text);
+}
+
 static enum evil_result r11(struct evil *e)
 {
     static const char *const fixed[] = {"0", "1", "2147483648", "4294967295", "4095", "131071"};
@@ -329,10 +342,9 @@ static enum evil_result r11(struct evil *e)
     snprintf(text, sizeof(text), "%d", other);
     if (e->c->back_domid != 0)
         EVIL_TRY(evil_refused(e, set_port, text));
-    EVIL_TRY(evil_again(e));
-    /* One that is closed. */
     (void)evtchn_unbind(&e->c->ev, (uint32_t)other);
-    return evil_refused(e, set_port, text);
+    EVIL_TRY(evil_again(e));
+    return evil_refused(e, set_closed_port, NULL);
 }
 
 /* Xen drops what is sent to a port that its owner closed, and tells nobody: the backend may see it

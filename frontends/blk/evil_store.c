@@ -1,11 +1,12 @@
 /*
- * Catalogue, chapter S: xenstore and life cycle.  S9 (a guest that dies in every state), S11 (its
- * domid used again) and S12 (the driver domain's own quota) need more than a guest: tests/evil does
- * them with `drvdom-blkfront hold`.
+ * Catalogue, chapter S: xenstore and life cycle.  S9 here is the death of the frontend;
+ * the death of the whole guest, and S11 (its domid used again), need a dom0: tests/evil has them.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "frontends/blk/evil.h"
@@ -82,12 +83,13 @@ static void text_tamper(struct bf_conn *c, void *arg)
 {
     const struct text_key *k = arg;
 
-    (void)!put_raw(c, k->key, k->value);
+    if (put_raw(c, k->key, k->value))
+        log_error("%s cannot be written", k->key); /* and the row then finds it connected */
 }
 
 static enum evil_result s2(struct evil *e)
 {
-    static char long_text[2048];
+    static char long_text[1200]; /* a node may have 2048, all of it counted */
     static const char *const values[] = {
         "",     "-1",      "+1", "0x1", " 7", "7 ", "1e3", "100000000000000000000", "\x1b[2J\x07",
         "1\n2", long_text,
@@ -104,7 +106,8 @@ static enum evil_result s2(struct evil *e)
         for (unsigned k = i; k < ARRAY_SIZE(values); k += i ? 3 : 1) {
             struct text_key t = {keys[i], values[k]};
 
-            EVIL_TRY(evil_refused(e, text_tamper, &t));
+            if (evil_refused(e, text_tamper, &t) != EVIL_OK)
+                return evil_wrong(e, "%s = \"%.20s\": not refused (%s)", t.key, t.value, e->c->why);
             EVIL_TRY(evil_again(e));
         }
     }
@@ -117,6 +120,7 @@ struct rewrite {
     struct store *store; /* its own: libxenstore serves one thread per handle here */
     char ref[STORE_PATH_MAX], port[STORE_PATH_MAX], queues[STORE_PATH_MAX];
     char good_ref[16], good_port[16];
+    atomic_bool on; /* not while we write our keys ourselves: it would win every transaction */
 };
 
 static int rewrite_open(struct rewrite *w, const struct bf_conn *c)
@@ -131,6 +135,10 @@ static void rewrite_keys(void *arg, uint64_t round)
 {
     struct rewrite *w = arg;
 
+    if (!atomic_load(&w->on)) {
+        usleep(100);
+        return;
+    }
     (void)!store_write(w->store, 0, w->ref, round & 1 ? w->good_ref : "77777");
     (void)!store_write(w->store, 0, w->port, round & 1 ? w->good_port : "131070");
 }
@@ -141,6 +149,7 @@ static void note_good_keys(struct bf_conn *c, void *arg)
 
     snprintf(w->good_ref, sizeof(w->good_ref), "%u", c->queue[0].ref[0]);
     snprintf(w->good_port, sizeof(w->good_port), "%u", c->queue[0].port);
+    atomic_store(&w->on, true);
 }
 
 static enum evil_result s3(struct evil *e)
@@ -159,7 +168,8 @@ static enum evil_result s3(struct evil *e)
         want.tamper_arg = &w;
         want.timeout_ms = EVIL_REACT_MS;
         rc = bf_connect(e->c, &want);
-        if (rc && rc != -ECONNREFUSED && rc != -EBUSY)
+        atomic_store(&w.on, false);
+        if (rc && rc != -ECONNREFUSED)
             result = evil_wrong(e, "neither connected nor refused: %s", e->c->why);
         if (rc == 0)
             result = evil_serves(e);
@@ -209,9 +219,19 @@ static enum evil_result s5(struct evil *e)
     return EVIL_OK;
 }
 
+/* The guest's own number, out of the backend's directory. */
+static int own_domid(const struct bf_conn *c, unsigned *out)
+{
+    const char *rest;
+    unsigned back, devid;
+
+    return vbd_back_dir_of_match(c->back, &back, out, &devid, &rest);
+}
+
 static enum evil_result s6(struct evil *e)
 {
     char path[STORE_PATH_MAX];
+    enum evil_result result;
     unsigned us = 0;
 
     own_path(e->c, VBD_FRONT_KEY_STATE, path);
@@ -219,17 +239,15 @@ static enum evil_result s6(struct evil *e)
     remove_key(e->c, VBD_FRONT_KEY_STATE);
     EVIL_TRY(evil_closes(e));
     EVIL_TRY(evil_again(e));
-    /* Nobody but us may read it, then the backend may again. */
-    if (sscanf(e->c->back, "%*[^0-9]%*u%*[^0-9]%u", &us) != 1)
+    /* Nobody but us may read it: to the backend it is gone. */
+    if (own_domid(e->c, &us))
         return evil_wrong(e, "our own number is not in %s", e->c->back);
     EVIL_TRY(evil_connect(e));
     if (store_set_perms(e->c->store, 0, path, us, us))
         return evil_wrong(e, "permissions cannot be set");
-    /* That alone is no event; the next write is. */
-    (void)!bf_set_state(e->c, XENBUS_CONNECTED);
-    EVIL_TRY(evil_serves(e));
-    remove_key(e->c, VBD_FRONT_KEY_STATE);
-    return evil_closes(e);
+    result = evil_closes(e);
+    remove_key(e->c, VBD_FRONT_KEY_STATE); /* made anew, it has its directory's permissions */
+    return result;
 }
 
 static enum evil_result s7(struct evil *e)
@@ -263,7 +281,61 @@ static enum evil_result s8(struct evil *e)
     return evil_serves(e);
 }
 
-/* ---- S10 ---- */
+/* ---- S9 to S12 ---- */
+
+/* A frontend that dies: grants and ports go with it, the store says nothing. */
+static enum evil_result die_in(struct evil *e, const char *state)
+{
+    char devid[16];
+    pid_t pid;
+
+    snprintf(devid, sizeof(devid), "%u", e->c->devid);
+    pid = fork();
+    if (pid == 0) {
+        (void)!freopen("/dev/null", "w", stdout);
+        execl("/proc/self/exe", "drvdom-blkfront", "--devid", devid, "hold", state, (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0)
+        return evil_wrong(e, "no process: %s", strerror(errno));
+    usleep(EVIL_STEADY_MS * 1000);
+    if (waitpid(pid, NULL, WNOHANG) != 0)
+        return evil_wrong(e, "it did not get to state %s", state);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    EVIL_TRY(evil_again(e));
+    EVIL_TRY(evil_connect(e));
+    EVIL_TRY(evil_serves(e));
+    return evil_again(e);
+}
+
+static enum evil_result s9(struct evil *e)
+{
+    static const char *const states[] = {"initialised", "connected", "busy", "closing"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
+        EVIL_TRY(die_in(e, states[i]));
+    return EVIL_OK;
+}
+
+static enum evil_result s11(struct evil *e)
+{
+    return evil_skip(e, "a guest cannot destroy itself and come back: tests/evil does it");
+}
+
+/* Other guests' devices have used up what the driver domain may have in xenstore: ours goes on. */
+static enum evil_result s12(struct evil *e)
+{
+    enum evil_result result;
+
+    EVIL_TRY(evil_connect(e));
+    if (!evil_hook(e, "begin"))
+        return evil_skip(e, "no hook that uses up the driver domain's quota");
+    result = evil_serves(e);
+    if (!evil_hook(e, "end"))
+        return evil_wrong(e, "the hook failed");
+    return result;
+}
 
 static enum evil_result s10(struct evil *e)
 {
@@ -301,6 +373,9 @@ const struct evil_row evil_stores[] = {
     {"S6", "state removed or unreadable", "closed when it is seen", s6, NULL},
     {"S7", "other backend named", SERVED, s7, NULL},
     {"S8", "a storm of writes", SERVED, s8, NULL},
+    {"S9", "the frontend dies in every state", "served when it is back", s9, NULL},
     {"S10", "again with other features", SERVED, s10, NULL},
+    {"S11", "the same domid, another guest", "a fresh device", s11, "dom0"},
+    {"S12", "the driver domain's xenstore quota is used up", SERVED, s12, "a hook: quota"},
     {NULL, NULL, NULL, NULL, NULL},
 };
