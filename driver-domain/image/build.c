@@ -20,19 +20,22 @@
 /* <= 16 MB without the kernel is the promise; the goal is far below. */
 enum { INITRAMFS_MAX_BYTES = 16 << 20, MODULE_MAX_BYTES = 64 << 20 };
 
+#define MODULES_DIR "lib/modules" /* in the image, flat */
+
 /* Modules of every driver domain, in the order in which they are wanted.  /dev/xen/xenbus, the
  * xenstore device, is built in.  xenfs and xen-privcmd are for dom0's tools: not here. */
 static const struct {
     const char *name;
     const char *what_for;
     bool net_only; /* not needed when the driver domain has disks and no NIC or bridge */
+    unsigned flags;
 } base_modules[] = {
-    {"xen-evtchn", "event channels of drvdomd's workers", false},
-    {"xen-gntdev", "the guests' grants", false},
-    {"xen-gntalloc", "granting pages to dom0", false},
-    {"xen-pcifront", "passed-through PCI devices", false},
-    {"tun", "the guests' network ports", true},
-    {"bridge", "the guests' bridge", true},
+    {"xen-evtchn", "event channels of drvdomd's workers", false, 0},
+    {"xen-gntdev", "the guests' grants", false, 0},
+    {"xen-gntalloc", "granting pages to dom0", false, 0},
+    {"xen-pcifront", "passed-through PCI devices", false, MODULE_BACKGROUND},
+    {"tun", "the guests' network ports", true, 0},
+    {"bridge", "the guests' bridge", true, 0},
 };
 
 static const struct {
@@ -156,9 +159,9 @@ static int add_device_drivers(struct image *image, const struct pci_device *d)
     int rc;
 
     if (d->kind == PCI_DRIVER)
-        return modules_add(&image->modules, d->driver, NULL, MODULE_ASYNC, d->text);
+        return modules_add(&image->modules, d->driver, NULL, 0, d->text);
     for (unsigned n = 0; (rc = pci_modalias(d, n, alias)) > 0; n++) {
-        rc = modules_add_modalias(&image->modules, alias, MODULE_ASYNC);
+        rc = modules_add_modalias(&image->modules, alias, 0);
         if (rc != 0)
             return MIN(rc, 0);
     }
@@ -213,7 +216,8 @@ static int choose_modules(struct image *image)
         if (strcmp(base_modules[i].name, "tun") == 0)
             rc = add_devices(image);
         if (rc == 0 && (!base_modules[i].net_only || wants_net(image)))
-            rc = modules_add(m, base_modules[i].name, NULL, 0, base_modules[i].what_for);
+            rc = modules_add(m, base_modules[i].name, NULL, base_modules[i].flags,
+                             base_modules[i].what_for);
     }
     for (unsigned i = 0; i < image->recipe->module_count && rc == 0; i++)
         rc = modules_add(m, image->recipe->modules[i], NULL, 0, "--module");
@@ -266,7 +270,24 @@ static int read_module(const struct image_recipe *r, const char *path, struct by
     return rc;
 }
 
-/* etc/modules.list, a line per module: [-]PATH [ARGUMENT...]; '-' marks one that may fail. */
+/*
+ * etc/modules.list, a line per module: [-|&]PATH [ARGUMENT...].  '-': may fail; '&': PID 1 goes on
+ * while it is being loaded.  The others get async_probe: drivers then find their devices in the
+ * background, and loading a module that lacks it would wait for all of those (do_init_module in the
+ * kernel).
+ */
+static void list_module(const struct module *m, struct bytes *list)
+{
+    bool background = m->flags & MODULE_BACKGROUND;
+
+    bytes_printf(list, "%s/%s/%s.ko%s%s%s\n",
+                 background                   ? "&"
+                 : m->flags & MODULE_OPTIONAL ? "-"
+                                              : "",
+                 MODULES_DIR, m->name, m->args[0] ? " " : "", m->args,
+                 background ? "" : " async_probe");
+}
+
 static int add_module_files(struct image *image)
 {
     struct bytes list = {0};
@@ -277,9 +298,8 @@ static int add_module_files(struct image *image)
         struct bytes file = {0};
         char to[PATH_MAX];
 
-        snprintf(to, sizeof(to), "lib/modules/%s.ko", m->name);
-        bytes_printf(&list, "%s/%s%s%s%s\n", m->flags & MODULE_OPTIONAL ? "-" : "", to,
-                     m->args[0] ? " " : "", m->args, m->flags & MODULE_ASYNC ? " async_probe" : "");
+        snprintf(to, sizeof(to), MODULES_DIR "/%s.ko", m->name);
+        list_module(m, &list);
         rc = read_module(image->recipe, m->path, &file);
         if (rc == 0)
             rc = tree_file(&image->tree, to, 0644, &file);

@@ -141,6 +141,37 @@ static int parse_bridge(struct conf *c, struct line *l)
     return 0;
 }
 
+/* "00:16:3e:01:02:03". */
+static bool mac(const char *word, uint8_t out[6])
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+
+    for (unsigned i = 0; i < 6; i++, word += 3) {
+        const char *high = word[0] ? strchr(digits, word[0]) : NULL;
+        const char *low = high && word[1] ? strchr(digits, word[1]) : NULL;
+
+        if (!low || word[2] != (i < 5 ? ':' : '\0'))
+            return false;
+        out[i] = (uint8_t)((high - digits) % 16 * 16 + (low - digits) % 16);
+    }
+    return true;
+}
+
+static int parse_nic(struct conf *c, struct line *l)
+{
+    struct conf_nic *n = &c->nics[c->nic_count];
+
+    if (put_ifname(l, n->ifname, l->words[1]) < 0)
+        return -EINVAL;
+    /* The kernel gives those out itself, in the order of probing: a name may be taken. */
+    if (strncmp(n->ifname, "eth", 3) == 0)
+        return bad(l, "nic %s: choose a name that does not begin with eth", n->ifname);
+    if (!mac(l->words[2], n->mac))
+        return bad(l, "\"%.40s\" is not a MAC address as 00:16:3e:01:02:03", l->words[2]);
+    c->nic_count++;
+    return 0;
+}
+
 static int parse_address(struct conf *c, struct line *l)
 {
     struct conf_address *a = &c->addresses[c->address_count];
@@ -274,6 +305,7 @@ static const struct directive {
 } directives[] = {
 #define COUNT(field) offsetof(struct conf, field)
     {"module", "module NAME [ARGUMENT...]", 1, WORDS, COUNT(module_count), parse_module},
+    {"nic", "nic NAME MAC", 2, 2, COUNT(nic_count), parse_nic},
     {"bridge", "bridge NAME [PORT...]", 1, WORDS, COUNT(bridge_count), parse_bridge},
     {"address", "address INTERFACE A.B.C.D/N", 2, 2, COUNT(address_count), parse_address},
     {"gateway", "gateway A.B.C.D", 1, 1, 0, parse_gateway},
@@ -303,7 +335,7 @@ static int parse_words(struct conf *c, struct line *l)
         return d->parse(c, l);
     }
     return bad(l,
-               "unknown directive \"%.40s\" (module, bridge, address, gateway, mtu, forward, "
+               "unknown directive \"%.40s\" (module, nic, bridge, address, gateway, mtu, forward, "
                "wait, file, drvdomd)",
                l->words[0]);
 }

@@ -34,6 +34,11 @@ struct conf_bridge {
     unsigned port_count;
 };
 
+struct conf_nic {
+    char ifname[IFNAMSIZ]; /* the name it gets */
+    uint8_t mac[6];
+};
+
 struct conf_address {
     char ifname[IFNAMSIZ];
     uint32_t addr; /* host byte order */
@@ -59,6 +64,8 @@ struct conf_file {
 struct conf {
     struct conf_module modules[CONF_ENTRIES];
     unsigned module_count;
+    struct conf_nic nics[CONF_ENTRIES];
+    unsigned nic_count;
     struct conf_bridge bridges[CONF_ENTRIES];
     unsigned bridge_count;
     struct conf_address addresses[CONF_ENTRIES];

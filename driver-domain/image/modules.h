@@ -14,8 +14,8 @@
 struct kmod_ctx;
 
 enum module_flags {
-    MODULE_OPTIONAL = 1, /* a soft dependency: may refuse this CPU (crct10dif-pclmul) */
-    MODULE_ASYNC = 2,    /* a device's driver: probe in the background */
+    MODULE_OPTIONAL = 1,   /* a soft dependency: may refuse this CPU (crct10dif-pclmul) */
+    MODULE_BACKGROUND = 2, /* loading it waits for another domain (xen-pcifront) */
 };
 
 struct module {

@@ -1,5 +1,5 @@
 /* See boot.h.
- * #syscalls: mount mkdir setrlimit finit_module open read write fallocate ftruncate access */
+ * #syscalls: mount mkdir setrlimit finit_module fork open read write fallocate ftruncate access */
 #include "driver-domain/init/boot.h"
 
 #include <errno.h>
@@ -91,11 +91,20 @@ int boot_sysctl(const char *path, const char *value)
     return rc;
 }
 
-/* One line of modules.list: "[-]PATH [ARGUMENT...]". */
-static void load_module(char *line)
+/* Children that load a module each; one of them needs more only with several PCI frontends. */
+static pid_t loaders[4];
+
+/* Nobody but us ever loads one: a worker that is taken over shall not be able to. */
+static void close_kernel(void)
 {
-    bool optional = line[0] == '-';
-    char *path = line + optional;
+    int rc = boot_sysctl("/proc/sys/kernel/modules_disabled", "1");
+
+    if (rc < 0)
+        log_warn("cannot close the kernel for further modules: %s", strerror(-rc));
+}
+
+static void load_module(char *path, bool optional)
+{
     char *args = strchr(path, ' ');
     int fd;
 
@@ -113,22 +122,68 @@ static void load_module(char *line)
     close(fd);
 }
 
+/* xen-pcifront's init waits until dom0's pciback has answered, in steps of 100 ms, while the
+ * processor is idle. */
+static void load_in_child(char *path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(loaders); i++) {
+        pid_t pid;
+
+        if (loaders[i] != 0)
+            continue;
+        pid = fork();
+        if (pid == 0) {
+            load_module(path, false);
+            _exit(0);
+        }
+        if (pid < 0)
+            break;
+        loaders[i] = pid;
+        return;
+    }
+    load_module(path, false);
+}
+
+static bool loading(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(loaders); i++) {
+        if (loaders[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+bool boot_reap(pid_t pid)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(loaders); i++) {
+        if (loaders[i] != pid)
+            continue;
+        loaders[i] = 0;
+        if (!loading())
+            close_kernel();
+        return true;
+    }
+    return false;
+}
+
+/* A line of modules.list is "[-|&]PATH [ARGUMENT...]" (driver-domain/image/build.c). */
 void boot_modules(void)
 {
     char *save = NULL;
     ssize_t len = read_text("/etc/modules.list");
-    int rc;
 
     if (len < 0) {
         log_error("/etc/modules.list: %s: build the image again", strerror((int)-len));
         return;
     }
-    for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-        load_module(l);
-    /* Nobody but us ever needs to: a worker that is taken over shall not be able to. */
-    rc = boot_sysctl("/proc/sys/kernel/modules_disabled", "1");
-    if (rc < 0)
-        log_warn("cannot close the kernel for further modules: %s", strerror(-rc));
+    for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+        if (l[0] == '&')
+            load_in_child(l + 1);
+        else
+            load_module(l + (l[0] == '-'), l[0] == '-');
+    }
+    if (!loading())
+        close_kernel();
 }
 
 void boot_check_xen(void)

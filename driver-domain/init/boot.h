@@ -6,6 +6,9 @@
 #ifndef DRVDOM_INIT_BOOT_H
 #define DRVDOM_INIT_BOOT_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "driver-domain/image/conf.h"
 
 /* /dev, /proc, /sys, /run. */
@@ -14,8 +17,12 @@ void boot_mounts(void);
 /* Descriptors and locked memory for drvdomd and its workers, no core files. */
 void boot_limits(void);
 
-/* Loads what /etc/modules.list names, in its order; then no module can be loaded any more. */
+/* Loads what /etc/modules.list names, in its order; what may take long in a child each.  When all
+ * are done no module can be loaded any more. */
 void boot_modules(void);
+
+/* A child has ended: true when it was one of those. */
+bool boot_reap(pid_t pid);
 
 /* Says which of the things a backend needs of Xen is missing. */
 void boot_check_xen(void);

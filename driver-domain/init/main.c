@@ -146,7 +146,7 @@ static void reap(uint64_t now_ns)
     int status;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (service_reap(pid, status, now_ns) && state.stopping)
+        if (!boot_reap(pid) && service_reap(pid, status, now_ns) && state.stopping)
             finish();
     }
 }

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <net/route.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -43,6 +45,36 @@ int net_up(const char *ifname)
         return rc;
     ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
     return control(SIOCSIFFLAGS, &ifr);
+}
+
+static bool has_mac(const char *ifname, const uint8_t mac[6])
+{
+    struct ifreq ifr = request_for(ifname);
+
+    return control(SIOCGIFHWADDR, &ifr) == 0 && ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER &&
+           memcmp(ifr.ifr_hwaddr.sa_data, mac, 6) == 0;
+}
+
+int net_rename(const uint8_t mac[6], const char *ifname)
+{
+    struct if_nameindex *list;
+    int rc = -ENODEV;
+
+    /* Its own name first: a bridge carries the address of one of its ports. */
+    if (has_mac(ifname, mac))
+        return 0;
+    list = if_nameindex();
+    for (struct if_nameindex *i = list; i && i->if_index && rc == -ENODEV; i++) {
+        struct ifreq ifr = request_for(i->if_name);
+
+        if (!has_mac(i->if_name, mac))
+            continue;
+        memcpy(ifr.ifr_newname, request_for(ifname).ifr_name, IFNAMSIZ);
+        rc = control(SIOCSIFNAME, &ifr);
+    }
+    if (list)
+        if_freenameindex(list);
+    return rc;
 }
 
 int net_bridge(const char *name)

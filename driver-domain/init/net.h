@@ -11,6 +11,8 @@
 #include "transport/base/arith.h"
 
 must_check int net_up(const char *ifname);
+/* Gives the interface with this hardware address that name. */
+must_check int net_rename(const uint8_t mac[6], const char *ifname);
 must_check int net_bridge(const char *name);
 /* Sets the port up and makes it part of the bridge; being that already is fine. */
 must_check int net_bridge_port(const char *bridge, const char *port);

@@ -1,14 +1,17 @@
 /* See service.h.
- * #syscalls: vfork-like fork, execve, sigprocmask, setsid, kill */
+ * #syscalls: memfd_create ftruncate dup2 vfork-like fork, execve, sigprocmask, setsid, kill */
 #include "driver-domain/init/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "transport/base/log.h"
+#include "transport/xen/blackbox.h"
 
 static const char program[] = "/sbin/drvdomd";
 
@@ -26,9 +29,45 @@ static struct {
     bool want;
 } service;
 
+/*
+ * The blackbox of a driver domain without a guard: memory that drvdomd gets again after its death,
+ * with what its guests still wait for.  Empty pages of it cost nothing.
+ */
+enum { BOX_FIRST = 900, BOX_FDS = 1 + BB_SLOTS };
+#define BOX_ENV "DRVDOM_BOX_FDS=900"
+
+static int box[BOX_FDS];
+static bool have_box;
+
+static void make_box(void)
+{
+    have_box = true;
+    for (unsigned i = 0; i < BOX_FDS; i++) {
+        size_t bytes = i ? sizeof(struct bb_slot) : sizeof(struct bb_head);
+
+        box[i] = memfd_create("drvdom-box", MFD_CLOEXEC);
+        if (box[i] >= 0 && ftruncate(box[i], (off_t)bytes) == 0)
+            continue;
+        log_error("no memory for the blackbox: %s; a death of drvdomd disturbs guests",
+                  strerror(errno));
+        have_box = false;
+        return;
+    }
+}
+
+/* In the child.  The numbers are fixed, so that one word in the environment says it. */
+static void hand_over_box(void)
+{
+    for (int i = 0; i < BOX_FDS; i++) {
+        if (dup2(box[i], BOX_FIRST + i) < 0)
+            log_error("descriptor %d: %s", BOX_FIRST + i, strerror(errno));
+    }
+}
+
 static void __attribute__((noreturn)) run(const struct conf *c)
 {
-    static const char *const env[] = {"PATH=/sbin", "HOME=/", NULL};
+    static const char *const env[] = {"PATH=/sbin", "HOME=/", BOX_ENV, NULL};
+    static const char *const env_alone[] = {"PATH=/sbin", "HOME=/", NULL};
     const char *argv[CONF_ENTRIES + 2] = {program};
     sigset_t none;
 
@@ -37,7 +76,10 @@ static void __attribute__((noreturn)) run(const struct conf *c)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    execve(program, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+    if (have_box)
+        hand_over_box();
+    execve(program, (char *const *)(uintptr_t)argv,
+           (char *const *)(uintptr_t)(have_box ? env : env_alone));
     log_error("cannot run %s: %s", program, strerror(errno));
     _exit(EXEC_FAILED);
 }
@@ -61,6 +103,7 @@ void service_start(const struct conf *c, uint64_t now_ns)
 {
     service.conf = c;
     service.want = true;
+    make_box();
     start(now_ns);
 }
 

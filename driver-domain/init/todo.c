@@ -14,7 +14,7 @@
 /* How long an interface may take before its absence is worth a line. */
 enum { LINK_SECONDS = 10 };
 
-enum kind { TODO_WAIT, TODO_MTU, TODO_PORT, TODO_ADDRESS, TODO_GATEWAY };
+enum kind { TODO_WAIT, TODO_NIC, TODO_MTU, TODO_PORT, TODO_ADDRESS, TODO_GATEWAY };
 
 struct todo {
     enum kind kind;
@@ -25,7 +25,7 @@ struct todo {
     bool complained;
 };
 
-static struct todo list[4 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
+static struct todo list[5 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
 static unsigned count;
 static const struct conf *conf;
 
@@ -49,6 +49,8 @@ void todo_init(const struct conf *c, uint64_t now_ns)
     count = 0;
     for (unsigned i = 0; i < c->wait_count; i++)
         add(TODO_WAIT, i, 0, after(now_ns, c->waits[i].seconds));
+    for (unsigned i = 0; i < c->nic_count; i++)
+        add(TODO_NIC, i, 0, link);
     /* MTU before ports: a bridge takes the smallest of its ports'. */
     for (unsigned i = 0; i < c->mtu_count; i++)
         add(TODO_MTU, i, 0, link);
@@ -72,6 +74,8 @@ static int attempt(const struct todo *t)
     switch (t->kind) {
     case TODO_WAIT:
         return access(conf->waits[t->index].path, F_OK) < 0 ? -errno : 0;
+    case TODO_NIC:
+        return net_rename(conf->nics[t->index].mac, conf->nics[t->index].ifname);
     case TODO_MTU:
         return net_mtu(m->ifname, m->mtu);
     case TODO_PORT:
@@ -104,6 +108,11 @@ static void complain(const struct todo *t, int rc)
         return;
     case TODO_GATEWAY:
         log_error("gateway: cannot be set: %s", strerror(-rc));
+        return;
+    case TODO_NIC:
+        log_error("nic %s: %s: there is %s", conf->nics[t->index].ifname,
+                  rc == -ENODEV ? "no interface has its MAC address" : strerror(-rc),
+                  net_names(names, sizeof(names)));
         return;
     case TODO_MTU:
         ifname = conf->mtus[t->index].ifname;

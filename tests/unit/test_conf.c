@@ -28,6 +28,7 @@ START_TEST(takes_everything)
                            "\n"
                            "module null_blk nr_devices=1  queue_mode=2 # two arguments\n"
                            "module brd\r\n"
+                           "nic uplink 00:16:3e:aB:cD:0f\n"
                            "bridge xenbr0 eth0\teth1\n"
                            "bridge xenbr1\n"
                            "address xenbr0 192.0.2.7/24\n"
@@ -44,6 +45,8 @@ START_TEST(takes_everything)
     ck_assert_str_eq(c.modules[0].name, "null_blk");
     ck_assert_str_eq(c.modules[0].args, "nr_devices=1 queue_mode=2");
     ck_assert_str_eq(c.modules[1].args, "");
+    ck_assert_str_eq(c.nics[0].ifname, "uplink");
+    ck_assert_mem_eq(c.nics[0].mac, "\x00\x16\x3e\xab\xcd\x0f", 6);
     ck_assert_uint_eq(c.bridge_count, 2);
     ck_assert_uint_eq(c.bridges[0].port_count, 2);
     ck_assert_str_eq(c.bridges[0].ports[1], "eth1");
@@ -81,6 +84,13 @@ static const struct {
     {"bridge abcdefghijklmnop", "longer than 15"},
     {"bridge b 1 2 3 4 5 6 7 8 9", "more than 8 ports"},
     {"bridge b\nbridge b", "already"},
+    {"nic eth1 00:16:3e:00:00:01", "begin with eth"},
+    {"nic up 00:16:3e:00:00", "not a MAC"},
+    {"nic up 00:16:3e:00:00:0", "not a MAC"},
+    {"nic up 00:16:3e:00:00:01:", "not a MAC"},
+    {"nic up 00:16:3e:00:0g:01", "not a MAC"},
+    {"nic up 00-16-3e-00-00-01", "not a MAC"},
+    {"nic up :", "not a MAC"},
     {"address eth0", "usage: address"},
     {"address eth0 1.2.3.4", "not an address"},
     {"address eth0 1.2.3/24", "not an address"},

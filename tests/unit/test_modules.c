@@ -68,7 +68,7 @@ static void remove_modules(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-/* The load order as "a b c", '-' for optional, '+' for probed in the background. */
+/* The load order as "a b c", '-' for optional. */
 static const char *order(const struct modules *m)
 {
     static char text[512];
@@ -79,8 +79,6 @@ static const char *order(const struct modules *m)
             strcat(text, " ");
         if (m->list[i].flags & MODULE_OPTIONAL)
             strcat(text, "-");
-        if (m->list[i].flags & MODULE_ASYNC)
-            strcat(text, "+");
         strcat(text, m->list[i].name);
     }
     return text;
@@ -91,18 +89,16 @@ START_TEST(resolves_in_order)
     struct modules m;
 
     ck_assert_int_eq(modules_open(&m, version_dir), 0);
-    ck_assert_int_eq(modules_add_modalias(
-                         &m, "pci:v00008086d000010D3sv00001234sd00005678bc02sc00i00", MODULE_ASYNC),
-                     1);
-    ck_assert_str_eq(order(&m), "mdio +nic");
-    ck_assert_int_eq(modules_add_modalias(
-                         &m, "pci:v0000144Dd0000A808sv00000000sd00000000bc01sc08i02", MODULE_ASYNC),
-                     1);
-    ck_assert_str_eq(order(&m), "mdio +nic crc -digest_fast -digest_slow disk_core +disk");
+    ck_assert_int_eq(
+        modules_add_modalias(&m, "pci:v00008086d000010D3sv00001234sd00005678bc02sc00i00", 0), 1);
+    ck_assert_str_eq(order(&m), "mdio nic");
+    ck_assert_int_eq(
+        modules_add_modalias(&m, "pci:v0000144Dd0000A808sv00000000sd00000000bc01sc08i02", 0), 1);
+    ck_assert_str_eq(order(&m), "mdio nic crc -digest_fast -digest_slow disk_core disk");
     /* Asked for by name it must load; '-' and '_' are the same; twice is once. */
     ck_assert_int_eq(modules_add(&m, "digest-slow", "a=1", 0, "test"), 0);
     ck_assert_int_eq(modules_add(&m, "digest_slow", "b=2", 0, "test"), 0);
-    ck_assert_str_eq(order(&m), "mdio +nic crc -digest_fast digest_slow disk_core +disk");
+    ck_assert_str_eq(order(&m), "mdio nic crc -digest_fast digest_slow disk_core disk");
     ck_assert_str_eq(modules_find(&m, "digest-slow")->args, "a=1 b=2");
     modules_fini(&m);
 }
