@@ -131,6 +131,8 @@ enum fx_op {
     FX_DOM_DESTROY,   /* a0 domid; its ports close, its processes are killed */
     FX_DOM_LIST,      /*                             -> v: domid, flags (FX_DOMF_) pairs */
     FX_DOM_LIMIT,     /* a0 domid, a1 enum fx_limit, a2 value */
+    FX_DOM_USAGE,     /* a0 domid                    -> v: ports, grants, maps, pins: what it has
+                                                   open, and how often its pages are mapped */
     FX_PAGE_RESERVED, /* a0 FX_GREF_*, a1 domid to grant it to -> a0 frame (= the reference) */
     FX_EVT_OPEN,      /*                             -> a0 handle; fds: read end, write end */
     FX_EVT_IDENT,     /* a fd passed along           -> a0 handle; fds: write end */

@@ -22,6 +22,7 @@ static const struct verb {
     {"create", v_create, 1, "create DOMID"},
     {"destroy", v_destroy, 1, "destroy DOMID"},
     {"list", v_list, 0, "list"},
+    {"usage", v_usage, 1, "usage DOMID   (ports, grants, maps, pins)"},
     {"limit", v_limit, 3, "limit DOMID ports|grants|maps N"},
     {"fault", v_fault, 3, "fault DOMID KIND N [CODE [EVERY]]   (N 0: no more)"},
     {"flip", v_flip, 4, "flip DOMID REF OFFSET MS [BYTES]"},
@@ -76,6 +77,20 @@ int v_list(int argc, char **argv)
     for (uint32_t i = 0; rc == 0 && i + 1 < c.nout; i += 2)
         printf("%u %s\n", v[i], v[i + 1] & FX_DOMF_DYING ? "dying" : "running");
     return done("list", rc);
+}
+
+/* What a domain has open, for tests that look for leaks. */
+int v_usage(int argc, char **argv)
+{
+    uint32_t v[4] = {0};
+    struct fx_call c = {
+        .req = {.op = FX_DOM_USAGE, .a = {number(argv[0])}}, .out = v, .cap = 4, .fd_in = -1};
+    int rc = fx_rpc(&c);
+
+    (void)argc;
+    if (rc == 0)
+        printf("ports %u grants %u maps %u pins %u\n", v[0], v[1], v[2], v[3]);
+    return done("usage", rc);
 }
 
 int v_limit(int argc, char **argv)

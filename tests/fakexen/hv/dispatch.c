@@ -44,6 +44,15 @@ static int dom_op(struct conn *c, const struct fx_req *q, struct fx_rep *rep, in
             return -EINVAL;
         d->limit[q->a[1]] = q->a[2];
         return 0;
+    case FX_DOM_USAGE:
+        if (!d)
+            return -ESRCH;
+        FX_V(rep)[0] = d->nports;
+        FX_V(rep)[1] = d->ngrants;
+        FX_V(rep)[2] = d->nmaps;
+        FX_V(rep)[3] = d->pins;
+        rep->n = 4;
+        return 0;
     case FX_PAGE_RESERVED:
         return page_reserve(c->dom, q->a[0], q->a[1], &rep->a[0]);
     default:
