@@ -339,22 +339,31 @@ static int do_bench(struct bf_conn *c)
     return rc;
 }
 
+/* A frontend that failed still lets go of the disk, or it could not be detached. */
+static int leave(struct bf_conn *c, int rc)
+{
+    char why[BF_WHY_MAX];
+    int end;
+
+    memcpy(why, c->why, sizeof(why));
+    end = bf_disconnect(c);
+    if (rc)
+        memcpy(c->why, why, sizeof(why));
+    return rc ? rc : end;
+}
+
 static int connected_verb(struct bf_conn *c, const char *verb)
 {
-    int rc = bf_connect(c, &opt.want), end;
+    int rc = bf_connect(c, &opt.want);
 
-    if (rc)
-        return rc;
-    if (strcmp(verb, "bench") == 0)
+    if (!rc && strcmp(verb, "bench") == 0)
         rc = do_bench(c);
-    else if (strcmp(verb, "connect") != 0)
+    else if (!rc && strcmp(verb, "connect") != 0)
         rc = do_verify(c, verb);
-    if (rc)
-        return rc;
-    end = bf_disconnect(c);
-    if (!end && strcmp(verb, "connect") == 0)
+    rc = leave(c, rc);
+    if (!rc && strcmp(verb, "connect") == 0)
         printf("%s: connected and closed\n", opt.want.profile->name);
-    return end;
+    return rc;
 }
 
 static bool is_one_of(const char *verb, const char *const *list)
