@@ -287,30 +287,39 @@ not_in_list() {
     ! xl list | awk 'NR > 1 { print $(NF - 4) }' | grep -qx "$1"
 }
 
-# Xen's own view.  debug_key prints what the hypervisor says to one of its debug keys.
-debug_key() {
-    local key=$1
+# Xen's own view: what the hypervisor prints to one of its debug keys, which it does later and at
+# its own pace.  A dump that never gets its last line, or lost its first one, is no answer.
+debug_key() {   # KEY FIRST LAST (patterns)
+    local n=0
     xl dmesg -c >/dev/null 2>&1
-    xl debug-keys "$key"
-    usleep 200000
-    xl dmesg
+    xl debug-keys "$1"
+    while [ $n -lt 50 ]; do
+        usleep 100000
+        xl dmesg >/tmp/debug-key
+        grep -q "$3" /tmp/debug-key && break
+        n=$((n + 1))
+    done
+    grep -q "$2" /tmp/debug-key && grep -q "$3" /tmp/debug-key
 }
 
 # grants_of DOMID: how many of its pages others have mapped or are copying, dom0 (its console and
 # xenstore) not counted.  An active entry's line is "[0xREF] BY-WHOM mfn pin ...".
 grants_of() {
-    debug_key g | awk -v d="d$1" '
+    debug_key g 'gnttab_usage_print_all \[' 'gnttab_usage_print_all \] done' ||
+        fail "Xen's list of grants is incomplete"
+    awk -v d="d$1" '
         /grant-table for remote/ { on = ($0 ~ d "[^0-9]") }
         on && /\[0x/ { sub(/.*\[0x[0-9a-f]*\] */, ""); if ($1 != 0) n++ }
-        END { print n + 0 }'
+        END { print n + 0 }' /tmp/debug-key
 }
 
 # evtchns_of DOMID: how many interdomain channels it has, not counting those to dom0
 evtchns_of() {
-    debug_key e | awk -v d="$1" '
+    evtchn_dump
+    awk -v d="$1" '
         /Event channel information for domain/ { on = ($0 ~ "domain " d "[^0-9]") }
         on && / s=3 / && !/ d=0 / { n++ }
-        END { print n + 0 }'
+        END { print n + 0 }' /tmp/debug-key
 }
 
 # detached DOMID: a living guest whose devices are all gone: no page of it mapped, no channel bound
@@ -321,8 +330,18 @@ detached() {
 no_grants() {
     [ "$(grants_of "$1")" = 0 ]
 }
+# that dump has no last line: the newest domain's part has to be there, then 0.2 s of peace
+evtchn_dump() {
+    local newest
+    newest=$(xl list | awk 'NR > 1 { id = $(NF - 4) } END { print id }')
+    debug_key e "'e' pressed" "Event channel information for domain $newest:" ||
+        fail "Xen's list of event channels is incomplete"
+    usleep 200000
+    xl dmesg >/tmp/debug-key
+}
 no_evtchn_to() {        # DOMID PEER
-    ! debug_key e | grep -q "s=3 .* d=$2 " || fail "domain $1 still has a channel to dead domain $2"
+    evtchn_dump
+    ! grep -q "s=3 .* d=$2 " /tmp/debug-key || fail "domain $1 still has a channel to dead domain $2"
 }
 
 # --- passthrough (machine: passthrough) -----------------------------------------------------------

@@ -16,7 +16,7 @@ qemu_args() {
     # rdrand: without it dom0 has no random numbers for minutes, and libuuid in xl waits 3 s for them.
     cpu+=,+rdrand
     local xen="console=com1 com1=115200,8n1 dom0_mem=$((mem / 2))M,max:$((mem / 2))M"
-    xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning"
+    xen+=" dom0_max_vcpus=1 spec-ctrl=no loglvl=warning guest_loglvl=warning conring_size=1M"
     local type=pc
     xen+="${RIG_XEN:+ $RIG_XEN}"
 

@@ -1,7 +1,7 @@
 # summary: the kernel's own backends in a driver domain serve a stock guest (the figures to beat)
 # timeout: 150
 # files: kdd bench
-# shellcheck shell=busybox
+# shellcheck shell=dash
 
 GUEST_RAMDISK=/rig/guest-bench.cpio
 kdd_start dd 'extra="console=hvc0 quiet rig.nullb=fast rig.iperf"'
@@ -37,7 +37,13 @@ rate() {
 say "TCP guest to driver domain: $(guest_do g1 'iperf3 -c 10.7.0.1 -t 2' 30 | rate)"
 say "TCP driver domain to guest: $(guest_do g1 'iperf3 -c 10.7.0.1 -t 2 -R' 30 | rate)"
 
+# the checks for what stays behind, shown on a backend that is known to be good
 id=$(domid g1)
+[ "$(grants_of "$id")" -gt 0 ] || fail "no grant of g1 is in use though it has a disk and a NIC"
+[ "$(evtchns_of "$id")" -gt 0 ] || fail "g1 has no channel though it has a disk and a NIC"
+assert xl block-detach g1 xvda
+assert xl network-detach g1 0
+detached "$id"
 guest_stop g1
 nothing_left "$id" "$(domid dd)"
 dd_stop dd
