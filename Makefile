@@ -53,7 +53,7 @@ drvdom-netfront.libs  := $(XENLIBS)
 drvdom-init.room      := init
 drvdom-init.libs      :=
 drvdom.room           := tools
-drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl
+drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \

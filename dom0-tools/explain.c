@@ -49,6 +49,8 @@ static const struct {
     {"exists already in this driver domain", "choose another vifname="},
     {"tun module", "rebuild the image with --module tun"},
     {"/dev/net/tun", "rebuild the image with --module tun"},
+    {"does not exist in this driver domain", "name a disk the driver domain has; is its controller "
+                                             "passed through?"},
     {"No such file or directory", "name a disk the driver domain has; is its controller passed "
                                   "through (drvdom show NAME)?"},
     {"busy", "somebody else uses the disk exclusively: detach it there, or mount it read-only"},
@@ -68,13 +70,33 @@ static const struct {
     {"impossible ind", "the guest's driver broke the ring: detach, then attach the device again"},
 };
 
-const char *explain_remedy(const char *error)
+static const char *table_remedy(const char *error)
 {
     for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
         if (strstr(error, remedies[i].words))
             return remedies[i].remedy;
     }
-    return "see the driver domain's console: xl console NAME, or /var/log/xen/console";
+    return NULL;
+}
+
+const char *explain_remedy(const char *error)
+{
+    const char *known = table_remedy(error);
+
+    return known ? known
+                 : "see the driver domain's console: xl console NAME, or /var/log/xen/console";
+}
+
+/* drvdomd's texts are "what; remedy": the cause keeps the first half; the second is the remedy
+ * unless the table knows a better one. */
+static void split_error(struct verdict *v, const char *error)
+{
+    char *own = strstr(v->cause, "; ");
+    const char *known = table_remedy(error);
+
+    advise(v, "%s", known || !own ? explain_remedy(error) : own + 2);
+    if (own)
+        *own = '\0';
 }
 
 /* ---- the driver domain ---- */
@@ -96,7 +118,7 @@ void explain_domain(const struct domain_info *d, struct verdict *v)
     } else if (d->state == DRVDOM_STATE_FAILED) {
         say(v, VERDICT_FAULT, "%s (%u) could not start: %s", d->name, d->id,
             d->error[0] ? d->error : "no reason told");
-        advise(v, "%s", explain_remedy(d->error));
+        split_error(v, d->error);
     } else if (d->state != DRVDOM_STATE_READY) {
         say(v, VERDICT_WAITING, "%s (%u) is %s", d->name, d->id, drvdom_state_str(d->state));
         advise(v, "drvdom wait %s", d->name);
@@ -130,7 +152,7 @@ static void explain_absent(const struct device_info *d, const struct domain_info
 
     if (error[0]) {
         say(v, VERDICT_FAULT, "%s: %s", back->name, error);
-        advise(v, "%s", explain_remedy(error));
+        split_error(v, error);
     } else if (!d->has_back) {
         say(v, VERDICT_FAULT,
             "%s has no backend directory for this %s: it was removed, or the "
@@ -187,8 +209,8 @@ static void explain_closing(const struct device_info *d, const struct domain_inf
 {
     if (!d->online && d->front_state == XENBUS_CONNECTED) {
         say(v, VERDICT_FAULT,
-            "stuck Closing: detach was asked for and the guest does not let go: "
-            "the %s is busy in the guest",
+            "stuck Closing: detach was asked for and the guest does not let go: the %s is busy in "
+            "the guest, or the guest does not run",
             class_name(d));
         if (strcmp(d->kind, "vbd") == 0)
             advise(v,
@@ -201,7 +223,7 @@ static void explain_closing(const struct device_info *d, const struct domain_inf
     }
     if (d->error[0]) {
         say(v, VERDICT_FAULT, "%s closed the device: %s", back->name, d->error);
-        advise(v, "%s", explain_remedy(d->error));
+        split_error(v, d->error);
     } else if (d->back_state == XENBUS_CLOSING) {
         say(v, VERDICT_FAULT, "stuck Closing: %s waits for the guest, which is %s", back->name,
             xenbus_state_name(d->front_state));
@@ -302,5 +324,5 @@ void explain_failure(const struct failure_info *f, const struct domain_info *bac
                      struct verdict *v)
 {
     say(v, VERDICT_FAULT, "%s: %s", back ? back->name : "driver domain", f->text);
-    advise(v, "%s", explain_remedy(f->text));
+    split_error(v, f->text);
 }

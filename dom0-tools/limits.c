@@ -107,7 +107,7 @@ static int xenstored(const struct reading *r, struct store *s)
     rc = store_control(s, "quota", id, used, sizeof(used));
     if (rc)
         return rc;
-    if (store_control(s, "quota", "", limits, sizeof(limits)))
+    if (store_control(s, "quota", NULL, limits, sizeof(limits)))
         limits[0] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         uint64_t n, limit;

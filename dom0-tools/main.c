@@ -13,6 +13,7 @@ static const struct {
     const char *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"create", "make a driver domain: image, configuration, start", verb_create},
     {"start", "start a driver domain and wait until it is ready", verb_start},
     {"stop", "shut a driver domain down", verb_stop},
     {"restart", "stop and start", verb_restart},

@@ -165,8 +165,9 @@ int store_get_perms(struct store *s, store_txn t, const char *path, char *buf, s
 
 int store_control(struct store *s, const char *command, const char *arg, char *buf, size_t size)
 {
-    char *answer =
-        xs_control_command(s->xs, command, (void *)(uintptr_t)arg, (unsigned)strlen(arg) + 1);
+    /* An empty argument is one too: "quota" would take it for a domain's number. */
+    char *answer = xs_control_command(s->xs, command, (void *)(uintptr_t)arg,
+                                      arg ? (unsigned)strlen(arg) + 1 : 0);
 
     if (!answer)
         return -errno;

@@ -59,9 +59,9 @@ int store_set_perms(struct store *s, store_txn t, const char *path, unsigned own
 int store_get_perms(struct store *s, store_txn t, const char *path, char *buf,
                     size_t size) must_check;
 
-/* Asks xenstored itself (docs/misc/xenstore.txt, CONTROL); dom0 only.  The answer is copied, at
- * most size - 1 bytes.  0 or -errno: -EINVAL or -ENOSYS from a xenstored that does not know the
- * command. */
+/* Asks xenstored itself (docs/misc/xenstore.txt, CONTROL); dom0 only.  arg may be NULL.  The answer
+ * is copied, at most size - 1 bytes.  0 or -errno: -EINVAL or -ENOSYS from a xenstored that does
+ * not know the command. */
 int store_control(struct store *s, const char *command, const char *arg, char *buf,
                   size_t size) must_check;
 
