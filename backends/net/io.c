@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_tun.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -47,6 +48,17 @@ static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
     return rc;
 }
 
+/* Waking one vif's worker shall not interrupt another's: on a busy CPU it then finds a batch of
+ * frames instead of the first one, and each pair of them saves two changes of address space.  An
+ * idle CPU still takes it up at once. */
+static void prefer_batches(void)
+{
+    const struct sched_param none = {0};
+
+    if (sched_setscheduler(0, SCHED_BATCH, &none))
+        log_debug("scheduling policy: %s", strerror(errno));
+}
+
 static int setup(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
                  struct why *why)
 {
@@ -62,6 +74,7 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
     if (nfds < 1 || nfds > NET_QUEUES_MAX || (uint32_t)nfds != dev->setup.queues)
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
+    prefer_batches();
     ticks_calibrate(); /* again at connect: by then both clocks have come some way */
     shared_init(&dev->shared, &dev->setup);
     rc = prepare(w, dev, fds);

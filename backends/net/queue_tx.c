@@ -34,18 +34,33 @@ static int take_packet(struct net_queue *q, struct tx_packet *p)
     return -EPROTO;
 }
 
-/* Finds room for a frame behind `at`, with the port's header in front.  The copy costs one
- * operation per page it touches on either side, so a single slot shall not cross a page here, and
- * the fragments after the first one (whole pages, mostly) shall start at one. */
+/* Bytes of the frame that shall stand before a page boundary of ours.  A copy costs one operation
+ * per page it touches on either side, and most of a large packet is whole pages of the guest: the
+ * first of them shall meet a page here, then the others do too. */
+static size_t lead(const struct tx_packet *p)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < p->nsegs; i++) {
+        if (p->seg[i].len == NETIF_PAGE)
+            return n;
+        n += p->seg[i].len;
+    }
+    return p->seg[0].len;
+}
+
+/* Finds room for a frame behind `at`, with the port's header in front. */
 static uint8_t *place_frame(uint8_t *at, const struct tx_packet *p)
 {
     uintptr_t page = NETIF_PAGE, f = ((uintptr_t)at + PORT_HEADER + 63) & ~(uintptr_t)63;
-    uintptr_t first = p->seg[0].len;
 
-    if (p->nsegs > 1)
-        f = (((uintptr_t)at + PORT_HEADER + first + page - 1) & ~(page - 1)) - first;
-    else if ((f & (page - 1)) + first > page)
+    if (p->nsegs > 1) {
+        size_t n = lead(p);
+
+        f = (((uintptr_t)at + PORT_HEADER + n + page - 1) & ~(page - 1)) - n;
+    } else if ((f & (page - 1)) + p->len > page) {
         f = (f + page - 1) & ~(page - 1);
+    }
     return (uint8_t *)f;
 }
 
