@@ -213,6 +213,7 @@ help:
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make unit       unit tests only;   make lint   lints only
+## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
 ## make clean      remove build/
 deps:
 	@missing=; for p in $(DEPS); do \
@@ -248,6 +249,22 @@ demo: deps images
 
 # --- fakexen: Xen's libraries on one host, for loop tests -------------------------------------------
 include tests/fakexen/fakexen.mk
+
+# --- install: PREFIX, DESTDIR -------------------------------------------------------------------
+# All programs lie together, where `drvdom image build` takes them from; only drvdom is a command.
+.PHONY: install
+LIBDIR := $(PREFIX)/lib/drvdom
+install: bins docs
+	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PREFIX)/sbin $(PREFIX)/share/man/man5 $(PREFIX)/share/man/man8 \
+	    $(PREFIX)/share/bash-completion/completions $(PREFIX)/lib/systemd/system $(PREFIX)/share/drvdom)
+	install $(BINS) $(DESTDIR)$(LIBDIR)
+	ln -sf $(LIBDIR)/drvdom $(DESTDIR)$(PREFIX)/sbin/drvdom
+	install -m 644 build/man/drvdom-schema.5 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 dom0-tools/completion/drvdom.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/drvdom
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' dom0-tools/units/drvdom@.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/drvdom@.service
+	install dom0-tools/units/drvdom.openrc $(DESTDIR)$(PREFIX)/share/drvdom
 
 clean:
 	rm -rf build
