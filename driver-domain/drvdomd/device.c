@@ -79,8 +79,10 @@ static void act_fail(struct device *dev)
     if (dev->target)
         dev->class->close(dev->target);
     dev->target = NULL;
-    watch_front_off(dev);
     keys_write_failure(dev);
+    /* The toolstack finds no state and then removes the frontend's directory only: ours is left to
+     * us.  Without the watch, housekeeping sees it. */
+    (void)!watch_front(dev);
 }
 
 static void act_connect(struct device *dev)
@@ -113,7 +115,7 @@ static void start_timer(struct device *dev, unsigned ms)
     loop_timer_set(&dev->d->loop, &dev->timer, (uint64_t)ms * 1000000u);
 }
 
-static void write_state(struct device *dev, enum xenbus_state state)
+static int write_state(struct device *dev, enum xenbus_state state)
 {
     int rc = keys_write_state(dev, state, state == XENBUS_INIT_WAIT || state == XENBUS_CONNECTED);
 
@@ -126,6 +128,23 @@ static void write_state(struct device *dev, enum xenbus_state state)
     if (state == XENBUS_CONNECTED && !rc)
         log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB)", dev->name,
                  spawn_resident_kib(dev->pid), spawn_resident_kib(0));
+    return rc;
+}
+
+/* All keys and state 2.  A new device whose keys do not fit into our quota (S12): the toolstack is
+ * told now, or it would wait in vain. */
+static void act_publish(struct device *dev, bool is_new)
+{
+    int rc = write_state(dev, XENBUS_INIT_WAIT);
+
+    if (is_new && rc && rc != -ENOENT) {
+        why_set(&dev->why, rc, "its keys cannot be written: %s%s", strerror(-rc),
+                rc == -ENOSPC ? "; this domain's xenstore quota is used up: raise it in dom0" : "");
+        dev->xenbus.phase = XB_FAILED;
+        act_fail(dev);
+    } else if (is_new) {
+        start_timer(dev, DWELL_MS);
+    }
 }
 
 static void act(struct device *dev, unsigned todo)
@@ -141,15 +160,13 @@ static void act(struct device *dev, unsigned todo)
     if (todo & XB_ACT_GAP)
         start_timer(dev, GAP_MS);
     if (todo & XB_ACT_CLOSING)
-        write_state(dev, XENBUS_CLOSING);
+        (void)write_state(dev, XENBUS_CLOSING);
     if (todo & XB_ACT_CLOSED)
-        write_state(dev, XENBUS_CLOSED);
+        (void)write_state(dev, XENBUS_CLOSED);
     if (todo & XB_ACT_INIT_WAIT)
-        write_state(dev, XENBUS_INIT_WAIT);
-    if (todo & XB_ACT_DWELL)
-        start_timer(dev, DWELL_MS);
+        act_publish(dev, todo & XB_ACT_DWELL);
     if (todo & XB_ACT_SERVE)
-        write_state(dev, XENBUS_CONNECTED);
+        (void)write_state(dev, XENBUS_CONNECTED);
     /* The target is free before the directory is gone: who sees that may attach it again at once.
      */
     if (todo & XB_ACT_RELEASE)

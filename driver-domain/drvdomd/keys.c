@@ -144,22 +144,35 @@ static void remember_error(struct device *dev, const char *text)
         log_error("%s: cannot keep its error: %s", dev->name, strerror(-rc));
 }
 
-void keys_write_failure(struct device *dev)
+static int write_reason(struct device *dev)
 {
     struct store *s = dev->d->store;
-    int rc;
+    int rc = device_back_set_hotplug_error(s, 0, dev->dir, dev->why.text);
 
-    remember_error(dev, dev->why.text);
-    if (store_exists(s, 0, dev->dir) != 1)
-        return;
-    rc = device_back_set_hotplug_error(s, 0, dev->dir, dev->why.text);
     if (!rc)
         rc = device_back_set_error(s, 0, dev->dir, dev->why.text);
     if (!rc)
         rc = device_back_set_hotplug_status(s, 0, dev->dir, DEVICE_BACK_HOTPLUG_STATUS_ERROR);
-    if (!rc)
-        rc = device_back_rm_state(s, 0, dev->dir);
+    return rc;
+}
+
+void keys_write_failure(struct device *dev)
+{
+    struct store *s = dev->d->store;
+    int rc, end;
+
+    remember_error(dev, dev->why.text);
+    if (store_exists(s, 0, dev->dir) != 1)
+        return;
+    rc = write_reason(dev);
+    /* Whatever came of that: libxl waits until this is gone. */
+    end = device_back_rm_state(s, 0, dev->dir);
     dev->state_written = true;
+    /* A full quota may be the very reason; now there is room for one more. */
+    if (rc == -ENOSPC)
+        rc = write_reason(dev);
+    if (!rc)
+        rc = end;
     if (rc && rc != -ENOENT)
         log_error("%s: cannot write why it failed: %s", dev->name, strerror(-rc));
 }

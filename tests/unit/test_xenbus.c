@@ -198,7 +198,15 @@ START_TEST(missing_disk)
         {XB_LOOK, 1, 0, XB_FAILED},
         {XB_LOOK, 1 + OFFLINE, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
     };
+    /* libxl gives up: it removes the frontend's directory and leaves ours to us. */
+    const struct row given_up[] = {
+        {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPEN_FAILED, 1, XB_ACT_FAIL, XB_FAILED},
+        {XB_LOOK, 0, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
+    };
+
     run(true, rows, ARRAY_SIZE(rows));
+    run(true, given_up, ARRAY_SIZE(given_up));
 }
 END_TEST
 

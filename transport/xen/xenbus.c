@@ -235,7 +235,8 @@ unsigned xenbus_step(struct xenbus_dev *d, enum xenbus_event ev, const struct xe
     case XB_CLOSED:
         return closed(d, v);
     case XB_FAILED:
-        return v->exists && v->online ? 0 : remove_self(d, v);
+        /* The frontend's end is all that a toolstack which gave up leaves us to see. */
+        return v->exists && v->online && v->front != XENBUS_UNKNOWN ? 0 : remove_self(d, v);
     case XB_GONE:
         break;
     }
