@@ -103,10 +103,12 @@ static void check_target(struct lint *l, const char *backend, const struct spec 
 static void check_disk(struct lint *l, const char *line)
 {
     static const char *const positions[] = {"target", "format", "vdev", "access", NULL};
-    static const char *const known[] = {
-        "target",     "format",    "vdev",          "access", "backend",         "backendtype",
-        "script",     "removable", "devtype",       "cdrom",  "direct-io-safe",  "discard",
-        "no-discard", "trusted",   "specification", "colo",   "!direct-io-safe", NULL};
+    static const char
+        *const known[] = {"target",          "format",     "vdev",      "access",        "backend",
+                          "backendtype",     "script",     "removable", "devtype",       "cdrom",
+                          "direct-io-safe", /* xspath: a word of xl's */
+                          "discard",         "no-discard", "trusted",   "specification", "colo",
+                          "!direct-io-safe", NULL};
     const char *backend, *format, *type, *boot = xlcfg_text(l->c, "bootloader");
     struct spec s;
 

@@ -32,7 +32,7 @@ struct why {
     const char *device;           /* or NULL */
     struct bytes out;
     struct json j;
-    unsigned faults, seen;
+    unsigned faults, seen, well;
 };
 
 /* Splits "guest/vbd/51712": a name has no slash. */
@@ -71,6 +71,11 @@ static void tell(struct why *w, const char *guest, const char *device, const str
         tell_json(w, guest, device, v);
         return;
     }
+    /* Who asks why wants the fault; the rest is one line at the end. */
+    if (v->kind == VERDICT_OK && !w->device) {
+        w->well += device != NULL;
+        return;
+    }
     log_escape(cause, sizeof(cause), v->cause, (unsigned)strlen(v->cause));
     bytes_printf(&w->out, "%s%s%s: %s", guest, device ? "/" : "", device ? device : "", cause);
     if (v->remedy[0])
@@ -87,8 +92,12 @@ static void judge(struct why *w, struct device_info *d, struct verdict *v)
     char broken[SCHEMA_WHY_MAX];
 
     for (;;) {
-        nodes_first_finding(w->sys.store, d, broken, sizeof(broken));
-        explain_device(d, back, broken, v);
+        explain_device(d, back, NULL, v);
+        /* Reading the guest's whole directory is for those that need it. */
+        if (v->kind == VERDICT_WAITING) {
+            nodes_first_finding(w->sys.store, d, broken, sizeof(broken));
+            explain_device(d, back, broken, v);
+        }
         if (v->kind != VERDICT_WAITING || clock_ns() >= end)
             return;
         poll(NULL, 0, 50);
@@ -194,6 +203,9 @@ int verb_why(int argc, char **argv)
         rc = why_gone(&w);
     if (w.o.json)
         json_close(&w.j);
+    else if (dom && !w.faults && !w.device)
+        bytes_printf(&w.out, "%s: all is well, %u devices are Connected at both ends\n", dom->name,
+                     w.well);
     system_close(&w.sys);
     return verb_print(&w.out, w.faults ? VERB_FAILED : rc);
 }
