@@ -183,14 +183,16 @@ CHECK_RIG := missing-disk
 # --- lints ---------------------------------------------------------------------------------------
 C_FILES   := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 SH_FILES  := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!/bin/(bash|sh)' 2>/dev/null)
-.PHONY: print-layers lint lint-layers lint-headers lint-size lint-format lint-shell lint-xspath lint-tidy
+.PHONY: print-layers lint lint-layers lint-headers lint-size lint-format lint-shell lint-xspath lint-man lint-tidy
 print-layers:
 	@$(foreach r,$(ROOMS),echo '$(r) $($(r).dir) $($(r).uses)';)
-lint: lint-layers lint-headers lint-size lint-format lint-shell lint-xspath
+lint: lint-layers lint-headers lint-size lint-format lint-shell lint-xspath lint-man
 lint-layers:
 	@tests/lint/layers.sh
 lint-headers: $(XS_H)
 	@tests/lint/headers.sh
+lint-man:
+	@tests/lint/man.sh
 lint-size:
 	@tests/lint/size.sh
 lint-format:
