@@ -17,13 +17,27 @@ enum {
     DWELL_MS = 100,
     /* Between 5, 6 and what follows: watches coalesce, and some frontends must see each. */
     GAP_MS = 20,
+    /* A worker that dies again and again without answering anything: 0, 10, 20, 40 ... ms later
+     * comes the next one, and at last none any more. */
+    RESPAWN_MS = 10,
+    LOSSES_MAX = 8,
 };
+/* One that has lived so long is not part of such a row, even if its guest asked for nothing. */
+static const uint64_t GOOD_LIFE_NS = UINT64_C(1000000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
 
 static bool gone(const struct device *dev)
 {
     return dev->xenbus.phase == XB_GONE;
+}
+
+/* Requests of this device, by all its workers. */
+static uint64_t answered(const struct device *dev)
+{
+    const uint64_t *ops = dev->box->stats.ops;
+
+    return ops[STAT_READ] + ops[STAT_WRITE] + ops[STAT_OTHER];
 }
 
 /* ---- actions ---- */
@@ -43,6 +57,7 @@ static void on_drop(void *arg)
 /* Callers up the stack still hold dev: it is freed from the loop, not from here. */
 static void act_release(struct device *dev)
 {
+    loop_timer_cancel(&dev->d->loop, &dev->respawn);
     spawn_reap(dev); /* drained already, or its guest is gone */
     if (dev->target)
         dev->class->close(dev->target);
@@ -60,6 +75,7 @@ static enum xenbus_event act_open(struct device *dev)
     int rc = 0;
 
     dev->started_ns = clock_ns();
+    dev->answered_before = answered(dev);
     if (!dev->target) {
         rc = keys_check_frontend(dev);
         if (!rc)
@@ -85,6 +101,21 @@ static void act_fail(struct device *dev)
     (void)!watch_front(dev);
 }
 
+/* The claim on the slot: from now on a successor of ours finds the device. */
+static void claim(struct device *dev, const uint8_t *payload, size_t len)
+{
+    dev->payload_len = len <= sizeof(dev->payload) ? len : 0;
+    memcpy(dev->payload, payload, dev->payload_len);
+    box_note(&dev->d->box, dev->id.slot, dev->class->kind, &dev->id,
+             dev->payload_len ? dev->payload : NULL, dev->payload_len);
+}
+
+static void give_up_claim(struct device *dev)
+{
+    dev->payload_len = 0;
+    box_note(&dev->d->box, dev->id.slot, dev->class->kind, &dev->id, NULL, 0);
+}
+
 static void act_connect(struct device *dev)
 {
     uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
@@ -95,13 +126,30 @@ static void act_connect(struct device *dev)
         dev->xenbus.phase = XB_WAITING;
         return;
     }
-    if (rc >= 0)
+    if (rc >= 0) {
+        claim(dev, payload, (size_t)rc);
         rc = spawn_tell(dev, WORKER_CONNECT, payload, (size_t)rc);
+    }
     if (rc < 0) {
         log_peer("%s: frontend refused: %s", dev->name, dev->why.text);
         keys_write_error(dev, dev->why.text);
         step(dev, XB_CONNECT_FAILED);
     }
+}
+
+static void act_resume(struct device *dev)
+{
+    int rc = dev->payload_len ? 0 : -ENODATA;
+
+    if (!rc)
+        rc = spawn_tell(dev, WORKER_RESUME, dev->payload, dev->payload_len);
+    if (!rc)
+        return;
+    why_set(&dev->why, rc, "cannot go on after a crash: %s",
+            rc == -ENODATA ? "nothing is known of the connection" : strerror(-rc));
+    log_error("%s: %s", dev->name, dev->why.text);
+    keys_write_error(dev, dev->why.text);
+    step(dev, XB_CONNECT_FAILED);
 }
 
 static void act_disconnect(struct device *dev)
@@ -126,8 +174,9 @@ static int write_state(struct device *dev, enum xenbus_state state)
     else
         log_debug("%s: state %s", dev->name, xenbus_state_name(state));
     if (state == XENBUS_CONNECTED && !rc)
-        log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB)", dev->name,
-                 spawn_resident_kib(dev->pid), spawn_resident_kib(0));
+        log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB; available %u KiB)",
+                 dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0),
+                 spawn_available_kib());
     return rc;
 }
 
@@ -159,8 +208,10 @@ static void act(struct device *dev, unsigned todo)
         act_fail(dev);
     if (todo & XB_ACT_GAP)
         start_timer(dev, GAP_MS);
-    if (todo & XB_ACT_CLOSING)
+    if (todo & XB_ACT_CLOSING) {
+        give_up_claim(dev);
         (void)write_state(dev, XENBUS_CLOSING);
+    }
     if (todo & XB_ACT_CLOSED)
         (void)write_state(dev, XENBUS_CLOSED);
     if (todo & XB_ACT_INIT_WAIT)
@@ -178,6 +229,8 @@ static void act(struct device *dev, unsigned todo)
         act_disconnect(dev);
     if (todo & XB_ACT_CONNECT)
         act_connect(dev);
+    if (todo & XB_ACT_RESUME)
+        act_resume(dev);
 }
 
 static void step(struct device *dev, enum xenbus_event ev)
@@ -223,6 +276,10 @@ void device_message(struct device *dev, const struct worker_msg *m)
         step(dev, XB_OPENED);
         break;
     case WORKER_CONNECTED:
+        if (dev->lost_ns && dev->xenbus.resume)
+            log_info("%s: served again %llu us after the loss", dev->name,
+                     (unsigned long long)(clock_ns() - dev->lost_ns) / 1000);
+        dev->lost_ns = 0;
         step(dev, XB_CONNECTED);
         break;
     case WORKER_DISCONNECTED:
@@ -245,9 +302,48 @@ void device_message(struct device *dev, const struct worker_msg *m)
     }
 }
 
+static void on_respawn(void *arg)
+{
+    struct device *dev = arg;
+
+    if (dev->pid == 0)
+        step(dev, XB_WORKER_LOST);
+}
+
+/* A worker died that others depend on: its successor comes, at once or later; false: enough. */
+static bool replace(struct device *dev, const char *text)
+{
+    bool good =
+        answered(dev) != dev->answered_before || clock_ns() - dev->started_ns >= GOOD_LIFE_NS;
+
+    dev->losses = good ? 0 : dev->losses + 1;
+    if (dev->losses > LOSSES_MAX)
+        return false;
+    if (!dev->lost_ns)
+        dev->lost_ns = clock_ns();
+    log_peer("%s: %s: replaced", dev->name, text);
+    keys_count_replaced(dev->d);
+    if (dev->losses == 0)
+        on_respawn(dev);
+    else
+        loop_timer_set(&dev->d->loop, &dev->respawn,
+                       (uint64_t)(RESPAWN_MS << (dev->losses - 1)) * UINT64_C(1000000));
+    return true;
+}
+
+static bool replaceable(const struct device *dev)
+{
+    const struct xenbus_dev *x = &dev->xenbus;
+
+    return x->phase == XB_WAITING || x->phase == XB_CONNECTING || x->phase == XB_SERVING ||
+           (x->phase == XB_OPENING && (x->resume || x->redo));
+}
+
 void device_worker_ended(struct device *dev, const char *text)
 {
     if (gone(dev) || dev->xenbus.phase == XB_FAILED)
+        return;
+    if (replaceable(dev) && replace(dev, text))
         return;
     if (dev->xenbus.phase == XB_OPENING) {
         if (!dev->why.text[0])
@@ -264,13 +360,19 @@ void device_worker_ended(struct device *dev, const char *text)
 struct device *device_new(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
                           uint32_t devid)
 {
-    struct device *dev = table_add(d, class, domid, devid);
+    int slot = keys_is_connected(d->store, class->kind, domid, devid)
+                   ? box_find(&d->box, class->kind, domid, devid)
+                   : -1;
+    struct device *dev = table_add(d, class, domid, devid, slot);
 
     if (!dev)
         return NULL;
     dev->timer.fn = on_timer;
-    dev->timer.arg = dev;
+    dev->respawn.fn = on_respawn;
+    dev->timer.arg = dev->respawn.arg = dev;
     keys_paths(dev);
-    log_info("%s: seen", dev->name);
+    if (slot >= 0)
+        dev->lost_ns = clock_ns();
+    log_info("%s: %s", dev->name, slot < 0 ? "seen" : "adopted: it was connected before us");
     return dev;
 }

@@ -1,13 +1,16 @@
 /* See spawn.h. */
 #include "driver-domain/drvdomd/spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +18,8 @@
 #include "driver-domain/drvdomd/device.h"
 #include "transport/base/log.h"
 #include "transport/base/msg.h"
+
+enum { STRAY_MS = 2000 };
 
 /* In the child: only its socket, stdio, and no signal mask of ours. */
 static void __attribute__((noreturn)) become_worker(const char *path, const char *title, int sock)
@@ -99,12 +104,31 @@ static int watch_worker(struct device *dev)
     return rc ? rc : loop_add(&dev->d->loop, &dev->sock, EPOLLIN);
 }
 
+/* Granted memory has no descriptor: the worker maps it itself. */
+static int send_box(struct device *dev)
+{
+    struct worker_msg m = {.type = WORKER_BOX, .version = WORKER_VERSION, .id = dev->id};
+    struct worker_box box = {.domid = 0};
+
+    if (dev->box_fd >= 0)
+        return 0;
+    memcpy(box.ref, box_refs(&dev->d->box, dev->id.slot), sizeof(box.ref));
+    memcpy(m.payload, &box, sizeof(box));
+    m.payload_len = sizeof(box);
+    return worker_send(dev->sock.fd, &m, NULL, 0);
+}
+
 static int send_setup(struct device *dev)
 {
     struct worker_msg m = {.type = WORKER_SETUP, .version = WORKER_VERSION, .id = dev->id};
     int fds[MSG_MAX_FDS], nfds = 0;
+    int rc;
 
-    fds[nfds++] = dev->stats_fd;
+    rc = send_box(dev);
+    if (rc)
+        return rc;
+    if (dev->box_fd >= 0)
+        fds[nfds++] = dev->box_fd;
     m.payload_len = (uint32_t)dev->class->setup(dev->target, m.payload, fds, &nfds);
     return worker_send(dev->sock.fd, &m, fds, nfds);
 }
@@ -193,4 +217,54 @@ unsigned spawn_resident_kib(pid_t pid)
         pages = strtoul(strchr(text, ' '), NULL, 10);
     close(fd);
     return (unsigned)(pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Kills process `pid` and waits for its end, which for another's child only a pidfd tells. */
+static void end_stray(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    if (fd < 0)
+        return;
+    if (kill(pid, SIGKILL) || poll(&p, 1, STRAY_MS) <= 0)
+        log_error("worker %d of the drvdomd before does not end", pid);
+    close(fd);
+}
+
+void spawn_end_strays(void)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *e;
+    unsigned n = 0;
+
+    while (proc && (e = readdir(proc))) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        struct stat st;
+
+        if (pid <= 0 || fstatat(dirfd(proc), e->d_name, &st, 0) || st.st_uid < WORKER_UID_BASE ||
+            st.st_uid >= WORKER_UID_BASE + TABLE_MAX)
+            continue;
+        end_stray(pid);
+        n++;
+    }
+    if (proc)
+        closedir(proc);
+    if (n)
+        log_info("%u workers of the drvdomd before us ended", n);
+}
+
+unsigned spawn_available_kib(void)
+{
+    char text[512] = "";
+    const char *at;
+    int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return 0;
+    if (read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = '\0';
+    close(fd);
+    at = strstr(text, "MemAvailable:");
+    return at ? (unsigned)strtoul(at + strlen("MemAvailable:"), NULL, 10) : 0;
 }

@@ -18,7 +18,13 @@ int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payloa
  * it (bounded: a killed process holds no lock of ours). */
 void spawn_reap(struct device *dev);
 
+/* Ends the workers of a drvdomd that has died: two must never serve one ring.  Known by their uids,
+ * which nobody else in a driver domain has.  Returns when they are gone. */
+void spawn_end_strays(void);
+
 /* Resident memory of a process (0: ours) in KiB, or 0 when it cannot be read. */
 unsigned spawn_resident_kib(pid_t pid);
+/* What the kernel thinks it could still give out (MemAvailable), in KiB; 0 when it does not say. */
+unsigned spawn_available_kib(void);
 
 #endif
