@@ -14,6 +14,7 @@
 
 #include "backends/blk/queue.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 struct blkback {
     struct blk_setup setup;
@@ -98,6 +99,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
         return why_set(why, -EPROTO, "SETUP of drvdomd and worker do not match");
     }
     memcpy(&b->setup, payload, sizeof(b->setup));
+    ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
         return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
     w->dev = b;
@@ -115,6 +117,37 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     return rc;
 }
 
+/* The journal of a fresh connection is emptied; that of a dead worker has to be of just this shape.
+ * More requests than it has records for: served without, and a death then closes the device. */
+static int open_journal(struct worker *w, const struct blk_connect *c, struct why *why)
+{
+    struct blkback *b = w->dev;
+    uint32_t slots =
+        ring_slots((size_t)c->ring_pages * GRANT_PAGE, blkif_slot_size((enum blkif_abi)c->abi));
+    uint8_t *mem = w->box->journal;
+    int rc;
+
+    if (w->resume) {
+        rc = journal_check(mem, BB_JOURNAL_BYTES, c->queues, slots);
+        if (rc)
+            return why_set(why, rc, "cannot go on after a crash: %s",
+                           rc == -ENODATA ? "there is no journal" : "the journal is damaged");
+    } else {
+        rc = journal_create(mem, BB_JOURNAL_BYTES, c->queues, slots);
+        if (rc) {
+            memset(mem, 0, JOURNAL_RECORD);
+            log_warn("%u queues of %u requests are too many for the journal: a crash of this "
+                     "worker will close the device",
+                     c->queues, slots);
+        }
+    }
+    for (uint32_t i = 0; i < c->queues; i++) {
+        b->queue[i].journal_mem = rc ? NULL : mem;
+        b->queue[i].resume = w->resume;
+    }
+    return 0;
+}
+
 static int blk_connect(struct worker *w, const void *payload, size_t len, struct why *why)
 {
     struct blkback *b = w->dev;
@@ -127,6 +160,8 @@ static int blk_connect(struct worker *w, const void *payload, size_t len, struct
     if (c.queues < 1 || c.queues > b->setup.queues || c.ring_pages < 1 ||
         c.ring_pages > BLK_RING_PAGES_MAX)
         return why_set(why, -EPROTO, "CONNECT with %u queues of %u pages", c.queues, c.ring_pages);
+    ticks_calibrate(); /* no queue runs now */
+    rc = open_journal(w, &c, why);
     for (uint32_t i = 0; i < c.queues && !rc; i++) {
         rc = blk_queue_prepare(&b->queue[i], &w->grant, &c, i, why);
         if (!rc)

@@ -110,7 +110,7 @@ static int publish_features(struct store *s, store_txn t, const char *dir)
     if (!rc)
         rc = vbd_back_set_feature_barrier(s, t, dir, true);
     if (!rc)
-        rc = vbd_back_set_feature_persistent(s, t, dir, false);
+        rc = vbd_back_set_feature_persistent(s, t, dir, true);
     if (!rc)
         rc = vbd_back_set_feature_max_indirect_segments(s, t, dir, BLK_INDIRECT_SEGS);
     if (!rc)
@@ -277,6 +277,8 @@ static int read_front(const struct blk_dev *d, struct store *s, store_txn t, con
     if (rc)
         return rc;
     rc = vbd_front_get_multi_queue_num_queues(s, t, dir, &c->queues);
+    if (!rc)
+        rc = vbd_front_get_feature_persistent(s, t, dir, &c->persistent);
     if (rc)
         return front_error(rc, why);
     if (c->queues > queues_offered())

@@ -40,6 +40,7 @@ struct blk_connect {
     uint32_t abi;     /* enum blkif_abi */
     uint32_t queues;
     uint32_t ring_pages; /* of each queue */
+    bool persistent;     /* the frontend uses the same grants again */
     struct blk_connect_queue queue[BLK_QUEUES_MAX];
 };
 

@@ -1,13 +1,9 @@
 /*
  * The life of a block request, from a slot of the ring to its answer.  The queue's thread calls
  * io_disk_done() for what has finished and io_sweep() for the rest, so that one sweep costs at most
- * one grant copy, one push and one notify however many requests it moves.
+ * one or two grant copies, one push and one notify however many requests it moves.
  *
- * Data goes through the queue's own buffer: the guest's pages are copied, never handed to the disk,
- * so what is written is what was copied once, and a guest that revokes a page harms only itself.
- * A read's buffer is copied out only as far as the disk filled it (B17).
- *
- * #syscalls ioctl(IOCTL_GNTDEV_GRANT_COPY) ioctl(IOCTL_EVTCHN_NOTIFY)
+ * #syscalls ioctl(IOCTL_EVTCHN_NOTIFY)
  */
 #include "backends/blk/queue.h"
 
@@ -15,25 +11,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "transport/base/log.h"
-
-enum {
-    BATCH_SEGS = 2 * REQ_SEGS_MAX, /* copies per ioctl at most; more are done in several */
-    DATA_BYTES = 4 * 1024 * 1024,  /* data in flight per device: the rest waits its turn */
-    DATA_BYTES_MIN = 1280 * 1024,  /* but per queue at least the largest request, and some */
-};
+#include "transport/base/ticks.h"
 
 /* ---- lists and states ---- */
 
-static void list_init(struct io_list *l)
+void io_list_init(struct io_list *l)
 {
     l->head = NULL;
     l->tail = &l->head;
 }
 
-static void list_add(struct io_list *l, struct io_req *r)
+void io_list_add(struct io_list *l, struct io_req *r)
 {
     r->next = NULL;
     *l->tail = r;
@@ -90,16 +80,22 @@ static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
 
     set_state(r, IO_ANSWERED);
     r->status = status;
-    if (r->has_pages)
-        pool_give(&q->pool, r->page, r->npages);
-    r->has_pages = false;
+    data_release(q, r);
     if (q->barrier == r) {
         q->barrier = NULL;
         q->barrier_begun = false;
     }
-    if (!q->ring_dead)
+    if (!q->ring_dead) {
+        journal_answer(&q->journal, index_of(q, r), q->ring.prod, status);
         ring_back_put(&q->ring, &rsp, sizeof(rsp));
-    list_add(&q->answered, r);
+    }
+    io_list_add(&q->answered, r);
+}
+
+/* Time stamps of two processors may differ by a little. */
+static uint64_t since(uint64_t then, uint64_t now)
+{
+    return now > then ? now - then : 0;
 }
 
 static void count(struct blk_queue *q, const struct io_req *r, uint64_t now)
@@ -116,10 +112,10 @@ static void count(struct blk_queue *q, const struct io_req *r, uint64_t now)
     }
     q->stats->bytes[op] += r->len;
     if (r->disk_ns) {
-        hist_add(&h[STAGE_DEVICE], r->done_ns - r->disk_ns);
-        hist_add(&h[STAGE_ANSWER], now - r->done_ns);
+        hist_add(&h[STAGE_DEVICE], since(r->disk_ns, r->done_ns));
+        hist_add(&h[STAGE_ANSWER], since(r->done_ns, now));
     }
-    hist_add(&h[STAGE_TOTAL], now - r->taken_ns);
+    hist_add(&h[STAGE_TOTAL], since(r->taken_ns, now));
 }
 
 /* Shows all answers at once and kicks the guest once, if it asked for it. */
@@ -136,9 +132,10 @@ static void push(struct blk_queue *q)
         if (rc)
             blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
     }
-    q->now_ns = clock_ns();
+    q->now_ns = ticks_ns();
     while ((r = list_take(&q->answered))) {
         count(q, r, q->now_ns);
+        journal_free(&q->journal, index_of(q, r));
         set_state(r, IO_FREE);
         list_push(&q->free, r); /* the last used is still in the cache */
         q->in_flight--;
@@ -209,161 +206,9 @@ static void advance(struct blk_queue *q, struct io_req *r)
     answer(q, r, BLKIF_OKAY);
 }
 
-/* ---- grant copies ---- */
-
-static void run_copies(struct blk_queue *q);
-
-/* Fetches the used part of the indirect pages. */
-static void add_indirect(struct blk_queue *q, struct io_req *r)
-{
-    uint32_t left = r->plan.nr_seg;
-    uint8_t *at = (uint8_t *)r->indirect;
-
-    if (q->batch.capacity - q->batch.count < r->plan.nr_indirect)
-        run_copies(q);
-    set_state(r, IO_COPYING);
-    r->indirect_read = true;
-    r->batch_at = q->batch.count;
-    r->batch_n = r->plan.nr_indirect;
-    for (uint32_t i = 0; i < r->plan.nr_indirect; i++) {
-        uint32_t n = left < BLKIF_SEGS_PER_PAGE ? left : BLKIF_SEGS_PER_PAGE;
-        uint16_t bytes = (uint16_t)(n * sizeof(*r->indirect));
-
-        grant_batch_from_peer(&q->batch, at, r->plan.indirect[i], 0, bytes);
-        at += bytes;
-        left -= n;
-    }
-    list_add(&q->copying, r);
-}
-
-static void add_copies(struct blk_queue *q, struct io_req *r)
-{
-    uint8_t *at = r->data;
-
-    if (q->batch.capacity - q->batch.count < r->plan.nr_seg)
-        run_copies(q);
-    set_state(r, IO_COPYING);
-    r->batch_at = q->batch.count;
-    r->batch_n = r->plan.nr_seg;
-    for (uint32_t i = 0; i < r->plan.nr_seg; i++) {
-        const struct req_seg *s = &r->plan.seg[i];
-
-        if (r->plan.action == REQ_READ)
-            grant_batch_to_peer(&q->batch, at, s->gref, s->off, s->len);
-        else
-            grant_batch_from_peer(&q->batch, at, s->gref, s->off, s->len);
-        at += s->len;
-    }
-    list_add(&q->copying, r);
-}
+/* ---- copies ---- */
 
 static void begin(struct blk_queue *q, struct io_req *r);
-static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v);
-
-/* The segments of an indirect request are here, in private memory, copied once (B5). */
-static void copied_indirect(struct blk_queue *q, struct io_req *r)
-{
-    enum req_verdict v = req_segments(r->indirect, &q->rules, &r->plan);
-
-    r->indirect_read = false;
-    set_state(r, IO_TAKEN);
-    if (v == REQ_GO)
-        begin(q, r);
-    else
-        refuse(q, r, v);
-}
-
-/* Copying is over: a write may go to the disk, a read may be answered.  A write of which any part
- * could not be copied never reaches the disk (B18). */
-static void copied(struct blk_queue *q, struct io_req *r)
-{
-    if (!r->copied) {
-        log_peer("request refused: a granted page cannot be read or written");
-        answer(q, r, BLKIF_ERROR);
-    } else if (r->indirect_read) {
-        copied_indirect(q, r);
-    } else if (r->plan.action == REQ_WRITE) {
-        advance(q, r);
-    } else {
-        answer(q, r, BLKIF_OKAY);
-    }
-}
-
-static void run_copies(struct blk_queue *q)
-{
-    struct io_list done = q->copying;
-    uint64_t before = q->now_ns;
-    struct io_req *r;
-    int rc;
-
-    if (!done.head)
-        return;
-    rc = grant_batch_run(&q->grant, &q->batch);
-    if (rc)
-        log_peer("grant copy: %s", strerror(-rc));
-    q->now_ns = clock_ns();
-    list_init(&q->copying);
-    for (r = done.head; r; r = r->next) {
-        r->copied = true;
-        for (uint32_t i = 0; i < r->batch_n; i++)
-            r->copied &= grant_batch_ok(&q->batch, r->batch_at + i);
-    }
-    /* Emptied before the requests go on, because that may add to it again. */
-    grant_batch_reset(&q->batch);
-    while ((r = done.head)) {
-        done.head = r->next;
-        hist_add(&q->stats->stage[r->plan.action == REQ_READ ? STAT_READ : STAT_WRITE][STAGE_GRANT],
-                 q->now_ns - before);
-        copied(q, r);
-    }
-}
-
-/* ---- taking ---- */
-
-/* Gives the request a place for its data.  The first segment keeps its place within the page, so
- * that in the usual case (only the first and last page partly used) no copy crosses a page. */
-static bool place(struct blk_queue *q, struct io_req *r)
-{
-    uint32_t skip = r->plan.seg[0].off;
-    uint32_t npages = (skip + r->len + BLKIF_PAGE - 1) / BLKIF_PAGE;
-    int page = pool_take(&q->pool, npages);
-
-    if (page < 0)
-        return false;
-    r->has_pages = true;
-    r->page = (uint32_t)page;
-    r->npages = npages;
-    r->data = q->buf + (size_t)page * BLKIF_PAGE + skip;
-    return true;
-}
-
-/* A decoded request with data: on its way, or it waits until there is room (in order). */
-static void begin(struct blk_queue *q, struct io_req *r)
-{
-    if (r->plan.nr_seg == 0) {
-        advance(q, r);
-        return;
-    }
-    r->len = (uint32_t)(r->plan.nr_sectors * BLKIF_SECTOR);
-    if (q->stalled.head || !place(q, r))
-        list_add(&q->stalled, r);
-    else if (r->plan.action == REQ_WRITE)
-        add_copies(q, r);
-    else
-        advance(q, r);
-}
-
-static void retry_stalled(struct blk_queue *q)
-{
-    while (q->stalled.head && place(q, q->stalled.head)) {
-        struct io_req *r = list_take(&q->stalled);
-
-        if (r->plan.action == REQ_WRITE)
-            add_copies(q, r);
-        else
-            advance(q, r);
-    }
-}
 
 static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v)
 {
@@ -372,10 +217,86 @@ static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v)
     answer(q, r, req_status(v));
 }
 
-static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_slot *raw)
+/* The segments of an indirect request are here, in private memory, fetched once (B5). */
+static void have_segments(struct blk_queue *q, struct io_req *r)
 {
-    enum req_verdict v;
+    enum req_verdict v = req_segments(r->indirect, &q->rules, &r->plan);
 
+    if (v == REQ_GO)
+        begin(q, r);
+    else
+        refuse(q, r, v);
+}
+
+/* Copying is over: a write may go to the disk, a read may be answered. */
+static void go_on(struct blk_queue *q, struct io_req *r)
+{
+    if (r->indirect_read) {
+        r->indirect_read = false;
+        if (r->state == IO_COPYING)
+            set_state(r, IO_TAKEN);
+        have_segments(q, r);
+    } else if (r->plan.action == REQ_WRITE) {
+        advance(q, r);
+    } else {
+        answer(q, r, BLKIF_OKAY);
+    }
+}
+
+static void copy(struct blk_queue *q, struct io_req *r)
+{
+    bool done = r->indirect_read ? data_copy_indirect(q, r) : data_copy(q, r);
+
+    if (done)
+        go_on(q, r);
+    else
+        set_state(r, IO_COPYING);
+}
+
+/* A write of which any part could not be copied never reaches the disk (B18). */
+void io_copied(struct blk_queue *q, struct io_req *r)
+{
+    if (r->copied) {
+        go_on(q, r);
+        return;
+    }
+    log_peer("request refused: a granted page cannot be read or written");
+    answer(q, r, BLKIF_ERROR);
+}
+
+/* ---- taking ---- */
+
+/* Its data has a place. */
+static void go(struct blk_queue *q, struct io_req *r)
+{
+    if (r->plan.action == REQ_WRITE)
+        copy(q, r);
+    else
+        advance(q, r);
+}
+
+/* A decoded request: on its way, or it waits until there is room for its data (in order). */
+static void begin(struct blk_queue *q, struct io_req *r)
+{
+    if (r->plan.nr_seg == 0) {
+        advance(q, r);
+        return;
+    }
+    r->len = (uint32_t)(r->plan.nr_sectors * BLKIF_SECTOR);
+    if (q->stalled.head || !data_place(q, r))
+        io_list_add(&q->stalled, r);
+    else
+        go(q, r);
+}
+
+static void retry_stalled(struct blk_queue *q)
+{
+    while (q->stalled.head && data_place(q, q->stalled.head))
+        go(q, list_take(&q->stalled));
+}
+
+static void take_in(struct blk_queue *q, struct io_req *r)
+{
     *r = (struct io_req){.state = IO_FREE,
                          .seg = r->seg,
                          .plan.seg = r->seg,
@@ -383,9 +304,17 @@ static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_sl
                          .taken_ns = q->now_ns};
     set_state(r, IO_TAKEN);
     q->in_flight++;
+}
+
+static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_slot *raw)
+{
+    enum req_verdict v;
+
+    take_in(q, r);
     v = req_decode(raw, &q->rules, &r->plan);
-    if (v == REQ_NEED_PAGES)
-        add_indirect(q, r);
+    r->indirect_read = v == REQ_NEED_PAGES;
+    if (r->indirect_read)
+        copy(q, r);
     else if (v != REQ_GO)
         refuse(q, r, v);
     else if (r->plan.drain)
@@ -421,6 +350,7 @@ static bool take(struct blk_queue *q)
         if (rc <= 0)
             return false;
         q->useful = true;
+        resume_note(q, index_of(q, q->free.head), &raw);
         take_one(q, list_take(&q->free), &raw);
     }
     return true;
@@ -428,11 +358,68 @@ static bool take(struct blk_queue *q)
 
 /* ---- called by the queue's thread ---- */
 
-/* Reads or writes may end early; the rest is asked for again, and an end of file then answers 0. */
-static bool data_continues(struct blk_queue *q, struct io_req *r, int res)
+/* A request keeps its place in the table, which is that of its record in the journal. */
+static void rebuild_free(struct blk_queue *q)
 {
-    assert((uint32_t)res <= r->len - r->moved);
-    r->moved += (uint32_t)res;
+    io_list_init(&q->free);
+    for (uint32_t i = 0; i < q->nreqs; i++) {
+        bool used = false;
+
+        for (uint32_t k = 0; k < q->nreplay; k++)
+            used |= q->replay[k].index == i;
+        if (!used)
+            io_list_add(&q->free, &q->reqs[i]);
+    }
+}
+
+/* The data of such a read is in the guest, such a write is on the disk: done again it could undo
+ * what the guest did next. */
+static void answer_again(struct blk_queue *q, const struct journal_entry *e)
+{
+    struct io_req *r = &q->reqs[e->index];
+    union blkif_slot raw;
+
+    memcpy(&raw, e->raw, sizeof(raw));
+    take_in(q, r);
+    (void)req_decode(&raw, &q->rules, &r->plan);
+    r->plan.action = REQ_NONE;
+    answer(q, r, e->status);
+}
+
+static void carry_out_again(struct blk_queue *q, const struct journal_entry *e)
+{
+    union blkif_slot raw;
+
+    memcpy(&raw, e->raw, sizeof(raw));
+    take_one(q, &q->reqs[e->index], &raw);
+}
+
+void io_replay(struct blk_queue *q)
+{
+    int rc;
+
+    rebuild_free(q);
+    for (uint32_t i = 0; i < q->nreplay; i++) {
+        if (q->replay[i].answered)
+            answer_again(q, &q->replay[i]);
+    }
+    for (uint32_t i = 0; i < q->nreplay; i++) {
+        if (!q->replay[i].answered)
+            carry_out_again(q, &q->replay[i]);
+    }
+    resume_release(q);
+    push(q);
+    /* Answers may have been pushed by the dead worker and their event never sent. */
+    rc = evtchn_notify(&q->ev, q->port);
+    if (rc)
+        blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
+}
+
+/* Reads or writes may end early; the rest is asked for again, and an end of file then answers 0. */
+static bool data_continues(struct blk_queue *q, struct io_req *r, size_t n)
+{
+    assert(n <= r->len - r->moved);
+    r->moved += (uint32_t)n;
     if (r->moved < r->len)
         start_data(q, r);
     return r->moved < r->len;
@@ -465,10 +452,10 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res)
         advance(q, r);
     } else if (res < 0 || (data && res == 0)) {
         disk_failed(q, r, res < 0 ? res : -ENODATA);
-    } else if (data && data_continues(q, r, res)) {
+    } else if (data && data_continues(q, r, (size_t)res)) {
         return;
     } else if (r->plan.action == REQ_READ) {
-        add_copies(q, r);
+        copy(q, r);
     } else {
         advance(q, r);
     }
@@ -487,57 +474,25 @@ bool io_sweep(struct blk_queue *q)
     more = take(q);
     /* Twice at most: the first round may bring segments whose data the second one copies. */
     while (q->batch.count > 0)
-        run_copies(q);
+        data_run(q);
     push(q);
     return more || barrier_is_due(q) || (q->stalled.head && q->pool.taken == 0);
 }
 
-/* Large, and touched only as far as used. */
-static void *take_memory(size_t len)
+int io_prepare(struct blk_queue *q, uint32_t slots)
 {
-    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
-int io_open(struct blk_queue *q)
-{
-    q->buf_len = DATA_BYTES;
-    q->buf = take_memory(q->buf_len);
-    return q->buf ? 0 : -ENOMEM;
-}
-
-void io_close(struct blk_queue *q)
-{
-    munmap(q->buf, q->buf_len);
-    q->buf = NULL;
-}
-
-int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues)
-{
-    uint32_t bytes = MAX(DATA_BYTES / queues, DATA_BYTES_MIN);
-
     q->nreqs = slots;
-    pool_init(&q->pool, bytes / BLKIF_PAGE);
-    q->segs_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->segs);
-    q->indirects_len = (size_t)slots * REQ_SEGS_MAX * sizeof(*q->indirects);
-
-    q->segs = take_memory(q->segs_len);
-    q->indirects = take_memory(q->indirects_len);
     q->reqs = calloc(slots, sizeof(*q->reqs));
-    if (!q->segs || !q->indirects || !q->reqs ||
-        grant_batch_init(&q->batch, q->id.domid, BATCH_SEGS)) {
-        io_release(q);
+    if (!q->reqs)
         return -ENOMEM;
-    }
-    list_init(&q->free);
-    list_init(&q->copying);
-    list_init(&q->stalled);
-    list_init(&q->answered);
+    io_list_init(&q->free);
+    io_list_init(&q->copying);
+    io_list_init(&q->stalled);
+    io_list_init(&q->answered);
     for (uint32_t i = 0; i < slots; i++) {
         q->reqs[i].seg = q->segs + (size_t)i * REQ_SEGS_MAX;
         q->reqs[i].indirect = q->indirects + (size_t)i * REQ_SEGS_MAX;
-        list_add(&q->free, &q->reqs[i]);
+        io_list_add(&q->free, &q->reqs[i]);
     }
     q->in_flight = 0;
     q->barrier = NULL;
@@ -545,18 +500,8 @@ int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues)
     return 0;
 }
 
-void io_release(struct blk_queue *q)
+void io_finish(struct blk_queue *q)
 {
-    grant_batch_fini(&q->batch);
     free(q->reqs);
-    /* What is not registered with the ring need not stay in memory. */
-    if (q->buf_len > DISK_FIXED_BYTES)
-        (void)madvise(q->buf + DISK_FIXED_BYTES, q->buf_len - DISK_FIXED_BYTES, MADV_DONTNEED);
-    if (q->segs)
-        munmap(q->segs, q->segs_len);
-    if (q->indirects)
-        munmap(q->indirects, q->indirects_len);
-    q->segs = NULL;
-    q->indirects = NULL;
     q->reqs = NULL;
 }

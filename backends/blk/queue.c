@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 enum {
     STACK_BYTES = 256 * 1024,
@@ -124,7 +125,7 @@ static void serve(struct blk_queue *q)
             log_error("io_uring: %s", strerror(-rc));
             abort();
         }
-        q->now_ns = clock_ns();
+        q->now_ns = ticks_ns();
         if (atomic_load_explicit(&q->want, memory_order_acquire) != QUEUE_RUN)
             q->stopping = true;
         hear(q);
@@ -208,12 +209,12 @@ int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct bl
         evtchn_close(&q->ev);
         return why_set(why, rc, "/dev/xen/gntdev: %s", strerror(-rc));
     }
-    rc = io_open(q);
+    rc = data_open(q);
     if (!rc) {
         disk_init(&q->disk, &q->wait, setup);
         rc = wait_open(&q->wait, &q->ev, disk_fd, BLK_RING_SLOTS_MAX);
         if (rc)
-            io_close(q);
+            data_close(q);
     }
     if (rc) {
         grant_close(&q->grant);
@@ -262,7 +263,7 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
      * port may stand masked already, and the first rest unmasks it. */
     q->masked = true;
     rc = map_ring(q, g, c, index, why);
-    if (!rc && io_prepare(q, q->ring.slots, c->queues))
+    if (!rc && (data_prepare(q, q->ring.slots, c) || io_prepare(q, q->ring.slots)))
         rc = why_set(why, -ENOMEM, "no memory for queue %u", index);
     if (!rc) {
         rc = evtchn_bind(&q->ev, q->id.domid, c->queue[index].port);
@@ -320,5 +321,6 @@ void blk_queue_release(struct blk_queue *q, struct grant *g)
     if (q->ring_mem && grant_unmap(g, q->ring_mem, q->ring_pages))
         log_warn("unmapping the ring: %s", strerror(errno));
     q->ring_mem = NULL;
-    io_release(q);
+    io_finish(q);
+    data_finish(q);
 }

@@ -3,8 +3,10 @@
  * Queues share nothing; the worker's main thread prepares a queue before it runs and takes it apart
  * after it has stopped.
  *
+ *   resume.c  what a dead worker left
  *   queue.c   the thread: sleep, sweep, rest; start, stop, fault
  *   io.c      the life of a request
+ *   data.c    where its data lies, and how it gets there
  */
 #ifndef DRVDOM_BLK_QUEUE_H
 #define DRVDOM_BLK_QUEUE_H
@@ -16,12 +18,14 @@
 
 #include "backends/blk/conn.h"
 #include "backends/blk/disk.h"
+#include "backends/blk/persist.h"
 #include "backends/blk/pool.h"
 #include "backends/blk/req.h"
 #include "backends/blk/wait.h"
 #include "transport/xen/backend.h"
 #include "transport/xen/evtchn.h"
 #include "transport/xen/grant.h"
+#include "transport/xen/journal.h"
 #include "transport/xen/ring.h"
 #include "transport/xen/stats.h"
 
@@ -36,8 +40,8 @@ enum io_state { IO_FREE, IO_TAKEN, IO_COPYING, IO_ON_DISK, IO_ANSWERED, IO_STATE
 
 struct io_req {
     enum io_state state;
-    uint8_t step;       /* of advance() in io.c */
-    bool has_pages;     /* page, npages are taken from the pool */
+    uint8_t step; /* of advance() in io.c */
+
     bool indirect_read; /* COPYING the indirect page, not data */
     bool copied;        /* result of the batch it was in */
     bool retried;       /* a discard, in the other way */
@@ -45,7 +49,8 @@ struct io_req {
     struct req_plan plan;
     struct req_seg *seg;        /* room for plan.seg, fixed */
     struct blkif_seg *indirect; /* private copy of the indirect page's used part, fixed */
-    uint32_t page, npages;
+
+    uint32_t page, npages; /* of the pool; npages 0: none */
     uint8_t *data;
     uint32_t len, moved; /* bytes in all, and done by the disk */
     uint32_t batch_at, batch_n;
@@ -68,6 +73,8 @@ struct blk_queue {
     struct dev_id id;
     struct dev_stats *stats;
     const struct blk_setup *setup;
+    void *journal_mem; /* the device's journal, NULL: none; set before blk_queue_prepare() */
+    bool resume;       /* take the ring up where a dead worker stopped; set before, too */
     pthread_t thread;
     bool has_thread;
     int done_fd; /* eventfd of the main thread: kicked when `is` leaves QUEUE_RUNNING */
@@ -87,10 +94,15 @@ struct blk_queue {
     struct grant_batch batch;
     struct pool pool;
 
+    struct journal journal;
+    struct journal_entry *replay; /* what that worker left, until the thread has taken it up */
+    uint32_t nreplay;
+
     struct io_req *reqs;
     struct req_seg *segs;
     struct blkif_seg *indirects;
-    size_t segs_len, indirects_len;
+    size_t nseg; /* room in each of the two */
+    struct persist persist;
     uint32_t nreqs, in_flight;
     struct io_req *barrier; /* taken: runs alone, and nothing is taken until it is answered */
     bool barrier_begun;
@@ -125,15 +137,27 @@ void blk_queue_release(struct blk_queue *q, struct grant *g);
 void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- resume.c ---- */
+
+/* Main thread, ring attached: opens the queue's journal; with q->resume reads what is in flight and
+ * moves the ring there.  0 or -errno and why. */
+int resume_prepare(struct blk_queue *q, unsigned index, struct why *why) must_check;
+void resume_release(struct blk_queue *q);
+/* Before anything else happens to the request in slot `raw`. */
+void resume_note(struct blk_queue *q, uint32_t index, const union blkif_slot *raw);
+
 /* ---- io.c ---- */
 
-/* The data buffer: address space for the device's life, memory as far as it is used. */
-int io_open(struct blk_queue *q) must_check;
-void io_close(struct blk_queue *q);
+void io_list_init(struct io_list *l);
+void io_list_add(struct io_list *l, struct io_req *r);
 
-/* Memory for `slots` requests of one of `queues` queues.  0, or -ENOMEM with everything freed. */
-int io_prepare(struct blk_queue *q, uint32_t slots, uint32_t queues) must_check;
-void io_release(struct blk_queue *q);
+/* Requests for `slots` slots, after data_prepare().  0 or -ENOMEM with nothing left behind. */
+int io_prepare(struct blk_queue *q, uint32_t slots) must_check;
+void io_finish(struct blk_queue *q);
+
+/* A dead worker's requests: answers that may not have been seen are put again, the others are
+ * carried out again.  First thing of the thread. */
+void io_replay(struct blk_queue *q);
 
 /* The disk has finished an operation of request `index`. */
 void io_disk_done(struct blk_queue *q, uint32_t index, int res);
@@ -141,5 +165,28 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res);
 bool io_sweep(struct blk_queue *q);
 /* Nothing more can be taken before something in flight has finished. */
 bool io_is_full(const struct blk_queue *q);
+
+/* Called back by data_run(): the copies of r are done, r->copied says how. */
+void io_copied(struct blk_queue *q, struct io_req *r);
+
+/* ---- data.c ---- */
+
+/* The data buffer: address space for the device's life, memory as far as it is used. */
+int data_open(struct blk_queue *q) must_check;
+void data_close(struct blk_queue *q);
+/* All that depends on the connection.  0, or -ENOMEM with nothing left behind. */
+int data_prepare(struct blk_queue *q, uint32_t slots, const struct blk_connect *c) must_check;
+void data_finish(struct blk_queue *q);
+
+/* Gives a planned request a place for its data: r->data.  False: there is no room now. */
+bool data_place(struct blk_queue *q, struct io_req *r);
+void data_release(struct blk_queue *q, struct io_req *r);
+
+/* Copies the data of a request, in or out, or the segments of an indirect one in.  True: done.
+ * False: (the rest of) it is in the batch, io_copied() follows. */
+bool data_copy(struct blk_queue *q, struct io_req *r);
+bool data_copy_indirect(struct blk_queue *q, struct io_req *r);
+/* Runs the batch: one ioctl. */
+void data_run(struct blk_queue *q);
 
 #endif

@@ -34,6 +34,7 @@ enum {
 
 static _Alignas(4096) uint8_t page[GREFS][GRANT_PAGE];
 static bool bad_gref[GREFS], readonly_gref[GREFS];
+static unsigned pages_mapped, copies_run;
 static int copy_fails; /* let the next ioctls fail as a whole */
 
 /* ---- stand-in: event channel ---- */
@@ -146,6 +147,7 @@ void *grant_map(struct grant *g, unsigned domid, const uint32_t *refs, uint32_t 
             return NULL;
         }
     }
+    pages_mapped += count;
     return page[refs[0]];
 }
 void *grant_map_ro(struct grant *g, unsigned domid, const uint32_t *refs, uint32_t count)
@@ -156,7 +158,7 @@ int grant_unmap(struct grant *g, void *addr, uint32_t count)
 {
     (void)g;
     (void)addr;
-    (void)count;
+    pages_mapped -= count;
     return 0;
 }
 int grant_batch_init(struct grant_batch *b, unsigned domid, uint32_t capacity)
@@ -200,6 +202,7 @@ uint32_t grant_batch_to_peer(struct grant_batch *b, const void *local, uint32_t 
 int grant_batch_run(struct grant *g, struct grant_batch *b)
 {
     (void)g;
+    copies_run += b->count;
     for (uint32_t i = 0; i < b->count; i++) {
         xengnttab_grant_copy_segment_t *s = &b->seg[i];
         uint32_t ref = s->dest.foreign.ref;
@@ -257,9 +260,12 @@ static void open_queue(void)
                      0);
 }
 
+static bool want_persistent;
+
 static void connect_queue(uint32_t pages)
 {
-    conn = (struct blk_connect){.sectors = DISK_SECTORS, .queues = 1, .ring_pages = pages};
+    conn = (struct blk_connect){
+        .sectors = DISK_SECTORS, .queues = 1, .ring_pages = pages, .persistent = want_persistent};
     conn.queue[0].port = 9;
     for (uint32_t i = 0; i < pages; i++)
         conn.queue[0].ring_ref[i] = RING_GREF + i;

@@ -232,6 +232,92 @@ START_TEST(a_32_bit_guest)
 }
 END_TEST
 
+static void reconnect_persistent(void)
+{
+    disconnect();
+    ck_assert_uint_eq(pages_mapped, 0);
+    want_persistent = true;
+    connect_queue(1);
+}
+
+START_TEST(persistent_grants_are_mapped_once)
+{
+    enum { LIST = 1000, FROM = 1024 };
+
+    reconnect_persistent();
+    copies_run = 0;
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 64; i++)
+            fill(FROM + i, (uint8_t)(i + round));
+        list_pages(LIST, FROM, 64);
+        ck_assert_int_eq(one_indirect(make_indirect(BLKIF_WRITE, 1, 64, 0, LIST)), BLKIF_OKAY);
+        for (unsigned i = 0; i < 64; i++)
+            fill(FROM + i, 0);
+        ck_assert_int_eq(one_indirect(make_indirect(BLKIF_READ, 2, 64, 0, LIST)), BLKIF_OKAY);
+        for (unsigned i = 0; i < 64; i++)
+            ck_assert_uint_eq(page[FROM + i][4095], (uint8_t)(i + round));
+    }
+    ck_assert_uint_eq(pages_mapped, 1 + 1 + 64); /* ring, list, data */
+    ck_assert_uint_eq(copies_run, 0);
+    disconnect();
+    ck_assert_uint_eq(pages_mapped, 0);
+}
+END_TEST
+
+/* B10: one page in several segments and requests at once; each use counts. */
+START_TEST(one_page_many_times)
+{
+    struct blkif_rsp rsp;
+
+    reconnect_persistent();
+    for (unsigned i = 0; i < 32; i++) {
+        struct blkif_x86_64_rw r = make(i % 2, i, 4, i * 32);
+
+        for (unsigned k = 0; k < 4; k++)
+            r.seg[k].gref = DATA_GREF;
+        put(&r);
+    }
+    push();
+    for (unsigned i = 0; i < 32; i++) {
+        ck_assert(get(&rsp, 5000));
+        ck_assert_int_eq(rsp.status, BLKIF_OKAY);
+    }
+    disconnect();
+    ck_assert_uint_eq(pages_mapped, 0);
+}
+END_TEST
+
+/* B12: ever new grants; the cache stays at its size, and every request is served all the same. */
+START_TEST(endless_fresh_grants)
+{
+    reconnect_persistent();
+    for (uint32_t gref = 32; gref < GREFS; gref++) {
+        struct blkif_x86_64_rw r = make(BLKIF_WRITE, gref, 1, 8);
+
+        r.seg[0].gref = gref;
+        ck_assert_int_eq(one(r), BLKIF_OKAY);
+        ck_assert_uint_le(pages_mapped, PERSIST_MAX + 1);
+    }
+    ck_assert_uint_gt(copies_run, 0);
+    disconnect();
+    ck_assert_uint_eq(pages_mapped, 0);
+}
+END_TEST
+
+/* Grants that cannot be mapped go the way of grant copy, and only the bad request suffers. */
+START_TEST(persistent_but_not_mappable)
+{
+    struct blkif_x86_64_rw r = make(BLKIF_READ, 1, 2, 0);
+
+    reconnect_persistent();
+    bad_gref[DATA_GREF + 1] = true;
+    for (unsigned i = 0; i < 100; i++)
+        ck_assert_int_eq(one(r), BLKIF_ERROR);
+    bad_gref[DATA_GREF + 1] = false;
+    ck_assert_int_eq(one(r), BLKIF_OKAY);
+}
+END_TEST
+
 static void setup_with_discard(void)
 {
     open_queue();
@@ -254,6 +340,10 @@ int main(void)
     tcase_add_test(t, discard_makes_holes);
     tcase_add_test(t, every_ring_order);
     tcase_add_test(t, a_32_bit_guest);
+    tcase_add_test(t, persistent_grants_are_mapped_once);
+    tcase_add_test(t, one_page_many_times);
+    tcase_add_test(t, endless_fresh_grants);
+    tcase_add_test(t, persistent_but_not_mappable);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

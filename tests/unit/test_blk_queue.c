@@ -102,6 +102,9 @@ START_TEST(a_full_ring_of_random_work)
         unsigned n;
     } at[32];
 
+    want_persistent = _i; /* data in place, or by copy */
+    disconnect();
+    connect_queue(1);
     srand(3);
     memset(shadow, 0, sizeof(shadow));
     while (done < 20000) {
@@ -235,7 +238,7 @@ int main(void)
     tcase_add_test(t, refuses_and_goes_on);
     tcase_add_test(t, a_failed_copy_never_writes);
     tcase_add_test(t, a_short_disk_shows_nothing_old);
-    tcase_add_test(t, a_full_ring_of_random_work);
+    tcase_add_loop_test(t, a_full_ring_of_random_work, 0, 2);
     tcase_add_test(t, an_impossible_index_stops_the_ring);
     tcase_add_test(t, stopping_drains);
     tcase_add_test(t, useless_events_are_throttled);
