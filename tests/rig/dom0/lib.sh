@@ -1,6 +1,6 @@
 # Words for scenarios (busybox ash).  dom0's init sources this, then the scenario, in one subshell:
 # a scenario that runs to its end has passed, `fail` ends it.  Files of a run are in /rig.
-# shellcheck shell=busybox
+# shellcheck shell=dash disable=SC2034,SC3043,SC2086,SC2154
 
 RIG_LOG=/var/log/xen/console
 

@@ -11,7 +11,7 @@ QEMU_PID=
 # qemu_args MACHINE MEM_MIB DIR: sets QEMU_ARGS.  All that the snapshot depends on is in here.
 # Paths are relative to $IMG: a comma or a blank in a path would end up in Xen's command line.
 qemu_args() {
-    local machine=$1 mem=$2 dir=$3 accel=${RIG_TCG:-tcg,thread=multi} cpu=qemu64,+npt smp=2
+    local machine=$1 mem=$2 dir=$3 accel=tcg,thread=multi cpu=qemu64,+npt smp=2
     # dom0 needs one CPU; the other is for the domains under test.  Console without VGA.
     # rdrand: without it dom0 has no random numbers for minutes, and libuuid in xl waits 3 s for them.
     cpu+=,+rdrand

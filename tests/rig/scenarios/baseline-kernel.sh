@@ -3,6 +3,7 @@
 # files: kdd bench
 # shellcheck shell=dash
 
+# shellcheck disable=SC2034 # lib.sh reads it
 GUEST_RAMDISK=/rig/guest-bench.cpio
 kdd_start dd 'extra="console=hvc0 quiet rig.nullb=fast rig.iperf"'
 guest_start g1 'memory=160' \

@@ -2,7 +2,7 @@
 # timeout: 150
 # machine: passthrough
 # files: kdd
-# shellcheck shell=busybox
+# shellcheck shell=dash
 
 pci_give "$NVME" "$NIC"
 kdd_start dd "pci=['$NVME', '$NIC']"

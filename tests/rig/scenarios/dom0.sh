@@ -1,6 +1,6 @@
 # summary: dom0 comes up: xl, xenstore and Xen's own log answer
 # timeout: 60
-# shellcheck shell=busybox
+# shellcheck shell=dash
 
 xl list
 assert_eq "dom0's name" "$(xs /local/domain/0/name)" Domain-0
