@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* Size of the plot's inside, and the room for its labels; SVG user units. */
-enum { PLOT_W = 620, PLOT_H = 260, LEFT = 70, TOP = 20, BOTTOM = 40, RIGHT = 90 };
+enum { PLOT_W = 620, PLOT_H = 260, LEFT = 70, TOP = 20, BOTTOM = 40, RIGHT = 20 };
 
-/* Distinguishable also without colours: the legend stands at the end of each curve. */
+/* Apart from each other for the colour-blind, too (Paul Tol's bright scheme). */
 static const char *const colours[STAGE_COUNT] = {"#4477aa", "#228833", "#ccbb44", "#ee6677",
                                                  "#222222"};
 
@@ -151,7 +151,7 @@ static void axes(const struct scale *s, struct bytes *out)
 
 static void curve(const struct hist *h, unsigned stage, const struct scale *s, struct bytes *out)
 {
-    double x = LEFT, y = 0;
+    double x, y;
     bool begun = false;
 
     bytes_printf(out, "<path fill=\"none\" stroke-width=\"1.8\" stroke=\"%s\" d=\"",
@@ -167,8 +167,10 @@ static void curve(const struct hist *h, unsigned stage, const struct scale *s, s
         bytes_printf(out, "%c%.1f %.1f", begun ? 'L' : 'M', x, y);
         begun = true;
     }
-    bytes_printf(out, "\"/>\n<text x=\"%.1f\" y=\"%.1f\" style=\"fill:%s\">%s</text>\n", x + 5,
-                 y + 4, colours[stage], latency_stage_name(stage));
+    /* The names stand in a row above: at the ends of the curves they would cover each other. */
+    bytes_printf(out,
+                 "\"/>\n<text x=\"%d\" y=\"14\" style=\"fill:%s;font-weight:bold\">%s</text>\n",
+                 LEFT + 10 + (int)stage * 90, colours[stage], latency_stage_name(stage));
 }
 
 static void curves(const struct dev_stats *s, unsigned op, struct bytes *out)
