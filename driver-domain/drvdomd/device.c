@@ -295,7 +295,12 @@ void device_message(struct device *dev, const struct worker_msg *m)
         }
         break;
     case WORKER_FAULT:
-        serving_ended(dev, m->text);
+        /* While closing, its answer to DISCONNECT is still to come: it has stopped, it is not lost,
+         * and must not get a successor beside it. */
+        if (dev->xenbus.phase == XB_CLOSING)
+            log_warn("%s: %s", dev->name, m->text);
+        else
+            serving_ended(dev, m->text);
         break;
     default:
         log_error("%s: worker sent message %u, which drvdomd does not know", dev->name, m->type);

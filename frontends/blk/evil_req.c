@@ -535,9 +535,9 @@ static enum evil_result b17(struct evil *e)
         memset(e->c->page[i % 11], 0x99, BF_PAGE);
         EVIL_TRY(evil_one(e, &r, OKAY));
     }
-    if (!evil_hook(e, "begin"))
+    if (!e->hook)
         return evil_skip(e, "no hook that cuts the disk in half");
-    result = short_reads(e);
+    result = evil_hook(e, "begin") ? short_reads(e) : evil_wrong(e, "the hook did not succeed");
     if (!evil_hook(e, "end"))
         return evil_wrong(e, "the hook failed");
     return result;

@@ -509,8 +509,10 @@ static enum evil_result r17(struct evil *e)
 {
     int rc;
 
-    if (!evil_hook(e, "begin"))
+    if (!e->hook)
         return evil_skip(e, "no hook that takes the driver domain's grant maps away");
+    if (!evil_hook(e, "begin"))
+        return evil_wrong(e, "the hook did not succeed");
     rc = bf_connect(e->c, &e->want);
     if (!evil_hook(e, "end"))
         return evil_wrong(e, "the hook failed");

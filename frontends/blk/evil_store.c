@@ -329,9 +329,9 @@ static enum evil_result s12(struct evil *e)
     enum evil_result result;
 
     EVIL_TRY(evil_connect(e));
-    if (!evil_hook(e, "begin"))
+    if (!e->hook)
         return evil_skip(e, "no hook that uses up the driver domain's quota");
-    result = evil_serves(e);
+    result = evil_hook(e, "begin") ? evil_serves(e) : evil_wrong(e, "the hook did not succeed");
     if (!evil_hook(e, "end"))
         return evil_wrong(e, "the hook failed");
     return result;

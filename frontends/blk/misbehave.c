@@ -77,8 +77,12 @@ enum evil_result evil_closes(struct evil *e)
 
 enum evil_result evil_serves(struct evil *e)
 {
-    int rc = verify_quick(e->c, 2048, 2048);
+    struct bf_req read = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
+    int rc;
 
+    if (e->c->offer.info & VDISK_READONLY)
+        return evil_one(e, &read, BLKIF_RSP_OKAY);
+    rc = verify_quick(e->c, 2048, 2048);
     return rc ? evil_wrong(e, "does not serve: %s", e->c->why) : EVIL_OK;
 }
 

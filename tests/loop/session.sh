@@ -27,7 +27,7 @@ ok() { # what, command...
     else
         echo "FAIL  $1"
         echo "$out" | tail -n 25 | sed 's/^/      /'
-        tail -n 12 "$dir/dd.log" | sed 's/^/      dd: /'
+        tail -n 8 "$dir/dd.log" | sed 's/^/      dd: /'
         failed=1
     fi
 }

@@ -1,0 +1,154 @@
+#!/bin/bash
+# Hostile block frontends: the whole catalogue (drvdom-blkfront misbehave) against the shipped backend on
+# fakexen, with another guest beside it that verifies its data all the time.  Each row's reaction is built
+# into the frontend; seen from outside here: no crash, no hang, no growth, nothing left, no foreign byte.
+#   tests/evil/blk.sh [ROW...]     BIN=build/asan/bin: under sanitizers; KEEP=1 keeps logs
+# shellcheck disable=SC2317 # functions are called through ok
+set -uo pipefail
+
+# As a hook of the frontend: makes and ends what only dom0 or the driver domain can.
+if [ "${1:-}" = --hook ]; then
+    unset XENSTORED_PATH LD_LIBRARY_PATH
+    fx=$2 dir=$3 when=$4
+    case $DRVDOM_ROW-$when in
+    R17-begin) exec "$fx" limit "$dir" 5 maps 0 ;;
+    R17-end) exec "$fx" limit "$dir" 5 maps 65536 ;;
+    B17-begin) exec truncate -s 2M "$dir/evil" ;;
+    B17-end) exec truncate -s 4M "$dir/evil" ;;
+    S12-begin)
+        # Devices of a third guest until no more can be had; the last one must be told why.
+        for ((i = 1; i < 100; i++)); do
+            truncate -s 1M "$dir/small$i"
+            "$fx" attach-vbd "$dir" 9 5 $((51712 + 16 * i)) "$dir/small$i" >"$dir/quota" 2>&1 || break
+        done
+        [ "$i" -lt 100 ] && [ "$i" -gt 1 ] && grep -q 'backend refuses' "$dir/quota"
+        exit
+        ;;
+    S12-end) exec "$fx" destroy "$dir" 9 ;;
+    esac
+    exit 1
+fi
+
+# Room for about a dozen devices, so that using it up (S12) does not take long.
+export XENSTORED_ARGS=${XENSTORED_ARGS:--E 450} DRVDOM_BLK_QUEUES=2
+export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=99} UBSAN_OPTIONS=print_stacktrace=1
+# shellcheck source=tests/loop/session.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../loop/session.sh"
+rows=("$@")
+[ $# -gt 0 ] || rows=(all)
+
+# --- the victim --------------------------------------------------------------------------------------
+victim() { # until told to end; a line of JSON for every two seconds, an error ends it
+    while [ ! -e "$dir/victim.end" ]; do
+        front 8 51712 verify --seconds 2 --sectors 8192 --depth 4 --no-discard --json >>"$dir/victim.log" ||
+            return 1
+    done
+}
+victim_ok() { # at least so many rounds, all verified
+    [ "$(grep -c '"ok":true' "$dir/victim.log")" -ge "$1" ] && not grep -v '"ok":true' "$dir/victim.log"
+}
+p99() { # median of the given lines' p99
+    sed -n "$1"'s/.*"p99":\([0-9]*\).*/\1/p' "$dir/victim.log" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# --- growth --------------------------------------------------------------------------------------------
+# Twice the catalogue's cheap rows: what the second time adds is growth.
+size_now() {
+    local w
+    for w in $(worker_pids); do echo "worker $(resident_kb "$w") $(fds "$w")"; done
+    echo "drvdomd $(resident_kb "$dd_pid") $(fds "$dd_pid")"
+}
+worker_pids() { pgrep -P "$dd_pid" | sort -n; }
+no_growth() { # before, after: 512 KiB are noise (allocators), a descriptor is not
+    paste -d' ' <(echo "$1") <(echo "$2") | awk '
+        { print $1 ": " $2 " -> " $5 " KiB, " $3 " -> " $6 " descriptors" }
+        $1 != $4 || $5 > $2 + '"${GROWTH_KB:-512}"' || $6 > $3 { bad = 1 }
+        END { exit bad }'
+}
+
+misbehave() {
+    FRONT_TIME=300 front 7 51712 misbehave --hook "$(printf '%q ' "$0" --hook "$fx" "$dir")" "$@"
+}
+catalogue() {
+    local rc skipped
+    misbehave "${rows[@]}" >"$dir/rows" 2>&1
+    rc=$?
+    grep ' FAIL ' "$dir/rows"
+    skipped=$(awk '$2 == "skip" { printf "%s ", $1 }' "$dir/rows")
+    # Those that need more than a guest are done below.
+    [ "$rc" = 0 ] || { [ "$rc" = 3 ] && [ "$skipped" = 'B8 S11 ' ]; } || {
+        echo "exit status $rc, skipped: $skipped"
+        return 1
+    }
+}
+
+# --- what needs a dom0 ---------------------------------------------------------------------------------
+# S9: the whole guest dies, in each state.  Its pages must be let go, or it would be a zombie.
+dies_in() {
+    guest 9 && attach 9 51712 "$dir/small" || return
+    front 9 51712 hold "$1" >"$dir/held" 2>&1 &
+    soon grep -q "holding $1" "$dir/held" || { cat "$dir/held"; return 1; }
+    destroy 9 || return
+    wait $! # killed with its domain
+    not grep '^9 ' <("$fx" list "$dir") && holds "$before"
+}
+# The guest dies and nobody in dom0 looks after its devices until later.
+dies_unseen() {
+    guest 9 && attach 9 51712 "$dir/small" || return
+    front 9 51712 hold busy >"$dir/held" 2>&1 &
+    soon grep -q 'holding busy' "$dir/held" && "$fx" kill "$dir" 9
+    wait $!
+    destroy 9 2>"$dir/out" || true # the domain is gone; its devices go
+    not grep '^9 ' <("$fx" list "$dir") && holds "$before"
+}
+# S11: another guest under the same number has another disk.
+same_domid() {
+    disk "$dir/other" 2M
+    guest 9 && attach 9 51712 "$dir/other" && front 9 51712 info | grep '^4096 sectors' &&
+        front 9 51712 verify --ops 200 && destroy 9 && holds "$before"
+}
+# B8 needs a disk that is read-only.
+read_only() {
+    disk "$dir/ro" 2M
+    cp "$dir/ro" "$dir/ro.before"
+    attach 7 51728 "$dir/ro" mode=r && front 7 51728 misbehave B8 | tee "$dir/b8"
+    grep -q '^B8 *ok' "$dir/b8" && cmp "$dir/ro" "$dir/ro.before" && detach 7 51728
+}
+
+session_start
+guest 7 && guest 8 && guest 9
+disk "$dir/evil" 4M
+disk "$dir/victim" 8M
+disk "$dir/small" 4M
+attach 8 51712 "$dir/victim" || exit 1
+quiet=$(holdings)
+victim &
+victim_job=$!
+ok "the victim is served" soon victim_ok 1
+ok "the hostile guest is served" attach 7 51712 "$dir/evil"
+# Before and after, with everything touched once: buffers that are used for the first time are not growth.
+ok "warm" misbehave R4 R16 B10 B12 S5 S10
+if [ "${rows[*]}" = all ]; then destroyed=1; else destroyed=''; fi
+size=$(size_now)
+ok "the catalogue: ${rows[*]}" catalogue
+grep -v ' FAIL ' "$dir/rows"
+ok "no growth" no_growth "$size" "$(size_now)"
+[ -n "$destroyed" ] || destroy 9
+ok "detach" detach 7 51712
+soon test "$(workers)" = 1
+before=$(holdings)
+if [ "${rows[*]}" = all ]; then
+    for state in initialised connected busy closing; do
+        ok "S9   the guest dies when $state" dies_in "$state"
+    done
+    ok "S9   the guest dies and nobody looks" dies_unseen
+    ok "S11  the same domid, another guest" same_domid
+    ok "B8   a read-only disk" read_only
+fi
+touch "$dir/victim.end"
+wait $victim_job
+ok "nothing is left" holds "$quiet"
+ok "the victim was served and verified throughout" victim_ok 3
+echo "      victim's p99: $(p99 1) us alone, $(p99 '2,$') us beside"
+ok "nothing ever crashed" never_crashed
+exit $failed
