@@ -39,6 +39,25 @@ key worker-restarts
     default  0
     summary  How many workers have died and been replaced since drvdomd started
 
+key test-kill
+    type     string 1..64
+    optional
+    summary  For tests: what drvdomd shall kill; ignored without --allow-test-kill
+    text     "workers COUNT MAX-MS": that many workers, one after the other, at random moments at
+    text     most MAX-MS apart. "drvdomd": itself. "kernel": a kernel panic.
+
+dir guard
+    path    ~/drvdom
+    owner   toolstack
+    perms   n$DOM0 r$BACK
+    summary What drvdom-guard in dom0 gives to a driver domain
+
+key blackbox
+    type     uint 0..4294967295
+    optional
+    summary  Grant reference of the index page of the domain's blackbox
+    text     A read-only page of dom0's that holds the references of all other pages.
+
 dir device_errors
     path    ~/error/backend
     owner   back

@@ -118,6 +118,11 @@ static void serve(struct blk_queue *q)
     bool sleepy = false;
     int rc;
 
+    if (q->resume) {
+        q->now_ns = ticks_ns();
+        io_replay(q);
+        q->resume = false;
+    }
     for (;;) {
         rc = wait_for(&q->wait, sleepy, sleep_ns(q));
         if (rc) {
@@ -239,7 +244,7 @@ static int map_ring(struct blk_queue *q, struct grant *g, const struct blk_conne
     rc = ring_back_attach(&q->ring, q->ring_mem, (size_t)c->ring_pages * GRANT_PAGE, slot);
     if (rc)
         return why_set(why, rc, "the ring of queue %u has impossible indexes", index);
-    return 0;
+    return resume_prepare(q, index, why);
 }
 
 int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c,
@@ -321,6 +326,7 @@ void blk_queue_release(struct blk_queue *q, struct grant *g)
     if (q->ring_mem && grant_unmap(g, q->ring_mem, q->ring_pages))
         log_warn("unmapping the ring: %s", strerror(errno));
     q->ring_mem = NULL;
+    resume_release(q);
     io_finish(q);
     data_finish(q);
 }

@@ -15,7 +15,8 @@ void device_message(struct device *dev, const struct worker_msg *m);
 /* The worker process is gone (already reaped); text says how. */
 void device_worker_ended(struct device *dev, const char *text);
 
-/* A new device whose directory was seen. NULL when it cannot be served (logged). */
+/* A new device whose directory was seen; adopted when a predecessor left it connected. NULL when it
+ * cannot be served (logged). */
 struct device *device_new(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
                           uint32_t devid);
 

@@ -44,6 +44,25 @@ static bool made_again(struct device *dev)
            own == XENBUS_INITIALISING;
 }
 
+bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32_t devid)
+{
+    char dir[STORE_PATH_MAX];
+    uint32_t state;
+
+    (void)device_back_dir(dir, sizeof(dir), kind, domid, devid);
+    return device_back_get_state(s, 0, dir, &state) == 0 && state == XENBUS_CONNECTED;
+}
+
+void keys_count_replaced(struct drvdomd *d)
+{
+    char dir[STORE_PATH_MAX];
+
+    (void)drvdom_dir(dir, sizeof(dir));
+    d->workers_replaced++;
+    if (drvdom_set_worker_restarts(d->store, 0, dir, d->workers_replaced))
+        log_debug("worker-restarts cannot be written");
+}
+
 void keys_view(struct device *dev, struct xenbus_view *v)
 {
     struct store *s = dev->d->store;

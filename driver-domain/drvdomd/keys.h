@@ -13,6 +13,12 @@ void keys_paths(struct device *dev);
 /* -EINVAL and dev->why when the directory names another frontend than its path says. */
 int keys_check_frontend(struct device *dev) must_check;
 
+/* Does our own directory of this device say Connected?  For a device of a predecessor. */
+bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32_t devid);
+
+/* One more worker was replaced. */
+void keys_count_replaced(struct drvdomd *d);
+
 /* What the xenbus machine needs to see.  Unreadable or malformed counts as gone. */
 void keys_view(struct device *dev, struct xenbus_view *v);
 

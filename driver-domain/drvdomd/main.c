@@ -15,17 +15,19 @@
 
 #include "driver-domain/drvdomd/keys.h"
 #include "driver-domain/drvdomd/spawn.h"
+#include "driver-domain/drvdomd/testkill.h"
 #include "driver-domain/drvdomd/watch.h"
 #include "transport/base/log.h"
 
 static const char usage[] =
-    "usage: drvdomd [--bin DIR] [--log error|warn|info|debug]\n"
+    "usage: drvdomd [--bin DIR] [--log error|warn|info|debug] [--allow-test-kill]\n"
     "\n"
     "Serves the block and network devices that the toolstack attaches to this domain\n"
     "(disk=[...,backend=NAME] and vif=[...,backend=NAME] of xl.cfg).\n"
     "\n"
     "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
     "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
+    "  --allow-test-kill  obey the key data/drvdom/test-kill: for the tests of recovery\n"
     "  --version    print the version and exit\n"
     "  --help       print this and exit\n"
     "\n"
@@ -54,6 +56,7 @@ static int parse_options(int argc, char **argv)
     static const struct option longs[] = {
         {"bin", required_argument, NULL, 'b'},
         {"log", required_argument, NULL, 'l'},
+        {"allow-test-kill", no_argument, NULL, 'k'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -77,6 +80,9 @@ static int parse_options(int argc, char **argv)
             }
             log_set_level((enum log_level)i);
             (void)setenv("DRVDOM_LOG", optarg, 1); /* the workers inherit it */
+            break;
+        case 'k':
+            daemon_state.allow_test_kill = true;
             break;
         case 'V':
             puts("drvdomd " DRVDOM_VERSION);
@@ -132,6 +138,16 @@ static void make_empty_dir(void)
         log_warn("%s: %s; workers will not start", WORKER_EMPTY_DIR, strerror(errno));
 }
 
+/* Claims that no directory answers to are of guests that have gone meanwhile. */
+static void end_adoption(struct drvdomd *d)
+{
+    d->adopting = false;
+    for (unsigned i = 0; i < BB_SLOTS; i++) {
+        if (!d->dev[i])
+            box_forget(&d->box, i);
+    }
+}
+
 static int start(struct drvdomd *d)
 {
     int rc = loop_init(&d->loop);
@@ -148,9 +164,20 @@ static int start(struct drvdomd *d)
                   strerror(-rc));
         return rc;
     }
+    rc = box_open(&d->box, d->store);
+    if (rc) {
+        log_error("no memory for the blackbox: %s", strerror(-rc));
+        return rc;
+    }
+    if (d->box.inherited)
+        spawn_end_strays();
     rc = keys_write_daemon_state(d->store, KEYS_STARTING);
+    d->adopting = true;
     if (!rc)
         rc = watch_start(d);
+    end_adoption(d);
+    if (!rc && d->allow_test_kill)
+        rc = testkill_start(d);
     if (!rc)
         rc = keys_write_daemon_state(d->store, KEYS_READY);
     if (rc)
@@ -158,8 +185,7 @@ static int start(struct drvdomd *d)
     return rc;
 }
 
-/* Ports and disks go with us; guests see state 4 and a backend that comes back with the next
- * drvdomd. */
+/* Ports and disks go with us; guests see state 4, and the next drvdomd adopts them. */
 static void stop(struct drvdomd *d)
 {
     for (unsigned i = 0; i < TABLE_MAX; i++) {

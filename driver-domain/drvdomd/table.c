@@ -2,12 +2,9 @@
 #include "driver-domain/drvdomd/table.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "transport/base/log.h"
 
@@ -23,25 +20,8 @@ struct device *table_find(struct drvdomd *d, const struct backend_class *class, 
     return NULL;
 }
 
-/* Statistics live in a memfd so that they outlive the worker that writes them. */
-static int make_stats(struct device *dev)
-{
-    void *mem;
-
-    dev->stats_fd = memfd_create("drvdom-stats", MFD_CLOEXEC);
-    if (dev->stats_fd < 0)
-        return -errno;
-    if (ftruncate(dev->stats_fd, sizeof(*dev->stats)))
-        return -errno;
-    mem = mmap(NULL, sizeof(*dev->stats), PROT_READ, MAP_SHARED, dev->stats_fd, 0);
-    if (mem == MAP_FAILED)
-        return -errno;
-    dev->stats = mem;
-    return 0;
-}
-
 static struct device *fresh(struct drvdomd *d, const struct backend_class *class,
-                            const struct dev_id *id)
+                            const struct dev_id *id, bool adopted)
 {
     struct device *dev = calloc(1, sizeof(*dev));
 
@@ -52,23 +32,36 @@ static struct device *fresh(struct drvdomd *d, const struct backend_class *class
     dev->id = *id;
     dev->sock.fd = dev->pidfd.fd = -1;
     snprintf(dev->name, sizeof(dev->name), "%s %u/%u", class->kind, id->domid, id->devid);
-    xenbus_init(&dev->xenbus, class->connect_at_initialised);
-    if (make_stats(dev)) {
-        table_drop(dev);
+    if (box_take(&d->box, id->slot, !adopted, &dev->box, &dev->box_fd)) {
+        free(dev);
         return NULL;
+    }
+    if (adopted) {
+        dev->payload_len = box_payload(&d->box, id->slot, dev->payload);
+        xenbus_adopt(&dev->xenbus, class->connect_at_initialised);
+    } else {
+        box_note(&d->box, id->slot, class->kind, id, NULL, 0);
+        xenbus_init(&dev->xenbus, class->connect_at_initialised);
     }
     return dev;
 }
 
-struct device *table_add(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
-                         uint32_t devid)
+/* Not one that a predecessor's device, which may come later, has in use. */
+static bool is_free(const struct drvdomd *d, unsigned slot)
 {
-    for (unsigned i = 0; i < TABLE_MAX; i++) {
+    return !d->dev[slot] && !(d->adopting && box_is_claimed(&d->box, slot));
+}
+
+struct device *table_add(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
+                         uint32_t devid, int adopt)
+{
+    for (unsigned i = adopt < 0 ? 0 : (unsigned)adopt; i < TABLE_MAX; i++) {
         struct dev_id id = {.domid = domid, .devid = devid, .slot = i};
 
-        if (d->dev[i])
+        if (adopt < 0 && !is_free(d, i))
             continue;
-        d->dev[i] = fresh(d, class, &id);
+        assert(!d->dev[i]);
+        d->dev[i] = fresh(d, class, &id, adopt >= 0);
         if (!d->dev[i])
             log_error("%s %u/%u: out of memory", class->kind, domid, devid);
         return d->dev[i];
@@ -81,10 +74,7 @@ struct device *table_add(struct drvdomd *d, const struct backend_class *class, u
 void table_drop(struct device *dev)
 {
     assert(dev->pid == 0 && !dev->target && !dev->front_watched);
-    if (dev->stats)
-        munmap(dev->stats, sizeof(*dev->stats));
-    if (dev->stats_fd >= 0)
-        close(dev->stats_fd);
+    box_give(&dev->d->box, dev->id.slot, dev->box, dev->box_fd);
     if (dev->d->dev[dev->id.slot] == dev)
         dev->d->dev[dev->id.slot] = NULL;
     free(dev);

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "driver-domain/drvdomd/box.h"
 #include "transport/base/loop.h"
 #include "transport/xen/backend.h"
 #include "transport/xen/stats.h"
@@ -29,10 +30,18 @@ struct device {
     struct xenbus_dev xenbus;
     struct loop_timer timer; /* dwell and gap */
 
-    void *target;            /* the class's open disk or port, NULL when closed */
-    struct dev_stats *stats; /* mapped memfd, shared with the worker */
-    int stats_fd;
-    struct why why; /* last failure */
+    /* What CONNECT said, for a successor to be told. */
+    uint8_t payload[BB_PAYLOAD_MAX];
+    size_t payload_len;
+    struct loop_timer respawn; /* a successor is due */
+    unsigned losses;           /* workers lost in a row that had answered nothing */
+    uint64_t answered_before;  /* requests answered when this worker started */
+    uint64_t lost_ns;          /* when the predecessor was found dead; 0: there was none */
+
+    void *target;        /* the class's open disk or port, NULL when closed */
+    struct bb_slot *box; /* statistics and journal, shared with the worker */
+    int box_fd;          /* -1: granted memory */
+    struct why why;      /* last failure */
 
     pid_t pid; /* worker, 0 when none */
     struct loop_fd sock, pidfd;
@@ -51,6 +60,10 @@ struct drvdomd {
     struct loop_fd store_watch, signals;
     struct loop_timer housekeeping;
     const char *bin_dir; /* where the worker programs are */
+    struct box box;
+    bool adopting; /* first scan: a predecessor's devices keep their slots */
+    bool allow_test_kill;
+    uint32_t workers_replaced; /* since we started */
     uint64_t last_drain_ns;
     struct device *dev[TABLE_MAX];
     struct dev_error errors[ERRORS_KEPT];
@@ -60,9 +73,10 @@ struct drvdomd {
 /* NULL when there is none. */
 struct device *table_find(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
                           uint32_t devid);
-/* A new entry with its slot number, or NULL (full, or no memory: logged). */
+/* A new entry with its slot number, or NULL (full, or no memory: logged).  adopt: a predecessor's
+ * slot, whose statistics and journal stay; -1: any that is free, emptied. */
 struct device *table_add(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
-                         uint32_t devid);
+                         uint32_t devid, int adopt);
 /* Frees the entry; worker, target and watches must be gone already. */
 void table_drop(struct device *dev);
 

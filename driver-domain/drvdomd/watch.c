@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "driver-domain/drvdomd/device.h"
+#include "driver-domain/drvdomd/testkill.h"
 #include "schema/device.h"
 #include "transport/base/log.h"
 
@@ -71,6 +72,10 @@ static void on_event(struct drvdomd *d, const char *path, const char *token)
     if (strcmp(token, BACKEND_TOKEN) == 0) {
         if (device_back_dir_match(path, kind, &guest, &devid, &rest) == 0 && class_of(kind))
             mark(d, class_of(kind), guest, devid);
+        return;
+    }
+    if (strcmp(token, TESTKILL_TOKEN) == 0) {
+        testkill_look(d);
         return;
     }
     slot = (unsigned)strtoul(token, NULL, 10); /* our own token, not a peer's */

@@ -1,7 +1,9 @@
 /*
  * What drvdomd and a worker say to each other, over a SOCK_SEQPACKET pair (base/msg.h).
  *
- *   drvdomd -> worker   SETUP (once, with descriptors)  CONNECT  DISCONNECT  LIMITS  QUIT
+ *   drvdomd -> worker   BOX (first, when the blackbox is granted memory)
+ *                       SETUP (once, with descriptors)  CONNECT  DISCONNECT  LIMITS  QUIT
+ *                       RESUME (a CONNECT that goes on where a dead worker stopped)
  *   worker -> drvdomd   READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
  *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
  * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
@@ -15,9 +17,10 @@
 #include <stdint.h>
 
 #include "transport/base/arith.h"
+#include "transport/xen/blackbox.h"
 
 enum {
-    WORKER_VERSION = 1,
+    WORKER_VERSION = 2,
     WORKER_SOCK_FD = 3, /* a worker finds its socket here */
     WORKER_TEXT_MAX = 192,
     WORKER_PAYLOAD_MAX = 8192,
@@ -32,6 +35,8 @@ enum worker_msg_type {
     WORKER_DISCONNECT,
     WORKER_LIMITS,
     WORKER_QUIT,
+    WORKER_RESUME,
+    WORKER_BOX,
     WORKER_READY = 64,
     WORKER_CONNECTED,
     WORKER_DISCONNECTED,
@@ -44,6 +49,13 @@ struct dev_id {
     uint32_t domid; /* the guest */
     uint32_t devid; /* vbd: xenstore's virtual device number; vif: index */
     uint32_t slot;  /* place in drvdomd's table: unique among the living, gives the uid */
+};
+
+/* Payload of BOX: the pages of the device's struct bb_slot.  Without it, SETUP's first descriptor
+ * is that memory. */
+struct worker_box {
+    uint32_t domid; /* who granted them */
+    uint32_t ref[BB_SLOT_PAGES];
 };
 
 struct worker_msg {

@@ -71,6 +71,7 @@ static void on_connect(struct worker *w, const struct worker_msg *m)
         (void)reply(w, WORKER_FAILED, -EISCONN, "already connected");
         return;
     }
+    w->resume = m->type == WORKER_RESUME;
     rc = w->ops->connect(w, m->payload, m->payload_len, &why);
     if (rc) {
         log_warn("connect: %s", why.text);
@@ -95,6 +96,7 @@ static void dispatch(struct worker *w, const struct worker_msg *m)
     log_debug("message %u", m->type);
     switch (m->type) {
     case WORKER_CONNECT:
+    case WORKER_RESUME:
         on_connect(w, m);
         break;
     case WORKER_DISCONNECT:
@@ -137,26 +139,66 @@ static void on_sock(void *arg, uint32_t events)
     dispatch(w, &m);
 }
 
-/* Waits for SETUP: the first message, with the statistics memory as its first descriptor. */
-static int receive_setup(struct worker *w, struct worker_msg *m, int *fds, int *nfds)
+static struct bb_slot *logged_to; /* log_set_tap() has no argument */
+
+static void tap(const char *line, size_t len)
+{
+    bb_log_add(logged_to->log, sizeof(logged_to->log), line, len);
+}
+
+static int map_box(struct worker *w, const struct worker_box *granted, int fd)
+{
+    if (granted) {
+        w->box = grant_map(&w->grant, granted->domid, granted->ref, BB_SLOT_PAGES);
+        if (!w->box)
+            return -errno;
+    } else {
+        w->box = mmap(NULL, sizeof(*w->box), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        close(fd);
+        if (w->box == MAP_FAILED)
+            return -errno;
+    }
+    w->stats = &w->box->stats;
+    logged_to = w->box;
+    log_set_tap(tap);
+    return 0;
+}
+
+static int receive(struct worker *w, struct worker_msg *m, int *fds, int *nfds)
 {
     struct pollfd p = {.fd = w->sock, .events = POLLIN};
-    char prefix[48];
     int rc;
 
     if (poll(&p, 1, 10000) <= 0)
         return -ETIMEDOUT;
     rc = worker_recv(w->sock, m, fds, nfds);
-    if (rc <= 0)
-        return rc < 0 ? rc : -EPIPE;
-    if (m->type != WORKER_SETUP || *nfds < 1)
-        return -EPROTO;
+    return rc > 0 ? 0 : rc < 0 ? rc : -EPIPE;
+}
+
+/* Waits for SETUP.  *used: how many descriptors were ours. */
+static int receive_setup(struct worker *w, struct worker_msg *m, int *fds, int *nfds, int *used)
+{
+    struct worker_box box;
+    bool granted;
+    char prefix[48];
+    int rc;
+
+    rc = receive(w, m, fds, nfds);
+    granted = !rc && m->type == WORKER_BOX;
+    if (granted) {
+        if (m->payload_len != sizeof(box))
+            return -EPROTO;
+        memcpy(&box, m->payload, sizeof(box));
+        *nfds = MSG_MAX_FDS;
+        rc = receive(w, m, fds, nfds);
+    }
+    *used = granted ? 0 : 1;
+    if (rc || m->type != WORKER_SETUP || *nfds < *used)
+        return rc ? rc : -EPROTO;
     w->id = m->id;
     snprintf(prefix, sizeof(prefix), "%s %u/%u", w->ops->name, w->id.domid, w->id.devid);
     log_set_prefix(prefix);
-    w->stats = mmap(NULL, sizeof(*w->stats), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
-    close(fds[0]);
-    return w->stats == MAP_FAILED ? -errno : 0;
+    return map_box(w, granted ? &box : NULL, fds[0]);
 }
 
 static int start_threads(void *arg)
@@ -188,15 +230,16 @@ static int start(struct worker *w, struct why *why)
 {
     struct worker_msg m;
     int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
-    int rc = receive_setup(w, &m, fds, &nfds);
+    int used, rc;
 
-    if (rc)
-        return why_set(why, rc, "no usable SETUP message: %s", strerror(-rc));
     rc = grant_open(&w->grant);
     if (rc)
         return why_set(why, rc, "/dev/xen/gntdev: %s; is the xen-gntdev module loaded?",
                        strerror(-rc));
-    rc = w->ops->setup(w, m.payload, m.payload_len, fds + 1, nfds - 1, why);
+    rc = receive_setup(w, &m, fds, &nfds, &used);
+    if (rc)
+        return why_set(why, rc, "no usable SETUP message: %s", strerror(-rc));
+    rc = w->ops->setup(w, m.payload, m.payload_len, fds + used, nfds - used, why);
     if (rc)
         return rc;
     rc = loop_add(&w->loop, &w->sock_watch, EPOLLIN);

@@ -2,8 +2,8 @@
  * The frame of every worker: one device, one socket to drvdomd, one sandbox.  A device class fills
  * in struct worker_ops; main() is `return worker_run(&ops)`.
  *
- * Order: socket -> SETUP received -> gntdev opened -> ops->setup -> sandbox -> READY -> CONNECT ...
- * Nothing that a peer wrote is looked at before the sandbox stands.
+ * Order: socket -> gntdev opened -> BOX, SETUP received -> ops->setup -> sandbox -> READY ->
+ * CONNECT ... Nothing that a peer wrote is looked at before the sandbox stands.
  */
 #ifndef DRVDOM_XEN_WORKER_LOOP_H
 #define DRVDOM_XEN_WORKER_LOOP_H
@@ -23,7 +23,9 @@ struct worker {
     struct grant grant;
     struct dev_id id;
     int sock;
-    struct dev_stats *stats; /* shared memory that outlives the worker; never NULL */
+    struct bb_slot *box;     /* memory that outlives the worker, never NULL */
+    struct dev_stats *stats; /* in it */
+    bool resume;             /* connect: go on where a dead worker stopped */
     void *dev;               /* the class's own object */
     bool connected;          /* between CONNECTED and DISCONNECTED */
     bool faulted;            /* told drvdomd once; waits for DISCONNECT */
@@ -41,7 +43,8 @@ struct worker_ops {
     /* Starts further threads; may be NULL.  Between the loss of rights, which threads that exist
      * already would not share, and the system call filter, which forbids new ones. */
     int (*threads)(struct worker *w);
-    /* Maps rings, binds ports, starts serving.  Undoes everything when it fails. */
+    /* Maps rings, binds ports, starts serving.  Undoes everything when it fails.  With w->resume
+     * the guest is connected already: w->box says what is in flight. */
     int (*connect)(struct worker *w, const void *payload, size_t len, struct why *why);
     /* Stops taking, drains, unmaps, unbinds; ends with worker_disconnected(w), now or later. */
     void (*disconnect)(struct worker *w);
