@@ -176,7 +176,7 @@ check:
 	@start=$$(date +%s); set -e; \
 	$(MAKE) --no-print-directory MODE=debug bins unit lint; \
 	$(MAKE) --no-print-directory check-sanitized; \
-	$(MAKE) --no-print-directory rig SCENARIO="$(CHECK_RIG)"; \
+	$(MAKE) --no-print-directory rig SCENARIO="$(CHECK_RIG)" ICOUNT=1; \
 	echo "make check: all passed in $$(($$(date +%s) - start)) s"
 CHECK_RIG := missing-disk
 
@@ -245,7 +245,7 @@ rig-list:
 	@tests/rig/rig list
 rig: images
 	@[ -n "$(SCENARIO)" ] || { echo "make rig: say which: make rig SCENARIO=name (make rig-list)" >&2; exit 2; }
-	@tests/rig/rig run $(SCENARIO)
+	@tests/rig/rig run $(SCENARIO) $(if $(ICOUNT),--icount)
 demo: deps images
 	@tests/rig/demo
 

@@ -135,14 +135,18 @@ scenario_run() {
     NAME=$1 WHY=
     file=$(scenario_file "$NAME")
     dir=$LOGS/$NAME
-    MACHINE=${RIG_MACHINE:-$(header "$file" machine plain)}
+    MACHINE=$(header "$file" machine plain)
+    case ${RIG_MACHINE-}:$MACHINE in
+    icount:passthrough) MACHINE=passthrough-icount ;;
+    icount:*) [[ $MACHINE == *icount ]] || MACHINE=icount ;;
+    esac
     mem=$(header "$file" mem 2048)
     timeout=$(header "$file" timeout 120)
     start=$(now_ns)
     rm -rf "$dir"
     mkdir -p "$dir"
     files_for "$file" "$dir"
-    if [ "$MACHINE" = passthrough ]; then
+    if [[ $MACHINE == passthrough* ]]; then
         truncate -s 1G "$dir/nvme.img"
         qemu_args "$MACHINE" "$mem" "$dir"
         say "$NAME: booting Xen and dom0 (passthrough needs a cold boot)"
