@@ -215,6 +215,7 @@ help:
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make unit       unit tests only;   make lint   lints only
+## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
 ## make clean      remove build/
 deps:
@@ -251,6 +252,27 @@ demo: deps images
 
 # --- fakexen: Xen's libraries on one host, for loop tests -------------------------------------------
 include tests/fakexen/fakexen.mk
+
+# --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
+# FUZZ_SECONDS each.  What a run finds is kept in build/fuzz/X; a crash leaves its input there, too.
+.PHONY: fuzz
+FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+fuzz_src.req := backends/blk/req.c
+fuzz_src.tx  := backends/net/tx.c backends/net/headers.c
+fuzz_src.rx  := backends/net/rx.c backends/net/headers.c
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c Makefile $(wildcard backends/*/*.[ch])
+	$(call say,FUZZCC,$@)
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -O1 -g $(WARN) -fno-sanitize-recover=all \
+	    -fsanitize=fuzzer,address,undefined -o $@ $< $(fuzz_src.$*)
+fuzz: $(FUZZ:%=build/fuzz/fuzz_%)
+	@for f in $(FUZZ); do mkdir -p build/fuzz/$$f; \
+	    echo "  FUZZ     $$f for $(FUZZ_SECONDS) s"; \
+	    build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/$$f- build/fuzz/$$f >build/fuzz/$$f.log 2>&1 || \
+	        { tail -n 30 build/fuzz/$$f.log; exit 1; }; \
+	    grep -h number_of_executed_units build/fuzz/$$f.log; done
 
 # --- install: PREFIX, DESTDIR -------------------------------------------------------------------
 # All programs lie together, where `drvdom image build` takes them from; only drvdom is a command.
