@@ -1,7 +1,7 @@
 /*
  * Log-linear histogram of nanoseconds: 64 buckets per power of two, read back at their middle, so
- * any value is within 1/128 (< 1 %) of the one put in.  Plain memory without pointers: it may live in a page
- * that outlives the process.  PURE.
+ * any value is within 1/128 (< 1 %) of the one put in.  Plain memory without pointers: it may live
+ * in a page that outlives the process.  PURE.
  */
 #ifndef DRVDOM_BASE_HIST_H
 #define DRVDOM_BASE_HIST_H
