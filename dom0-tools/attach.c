@@ -89,6 +89,35 @@ static bool known(const struct system *sys, const struct device_info *d)
     return false;
 }
 
+static int xl_detach(const char *guest, const struct device_info *d, bool force,
+                     uint64_t timeout_ns)
+{
+    bool disk = strcmp(d->kind, "vbd") == 0;
+    const char *args[6] = {disk ? "block-detach" : "network-detach"};
+    char devid[16];
+    unsigned n = 1;
+
+    snprintf(devid, sizeof(devid), "%u", d->devid);
+    if (disk && force)
+        args[n++] = "--force";
+    args[n++] = guest;
+    args[n] = devid;
+    return xl_run(args, timeout_ns);
+}
+
+/* xl has failed, and left what it had made: it is told, and taken away, or the next try would find
+ * it in its way. */
+static void undo(const struct request *r, const struct system *now, struct device_info *d)
+{
+    struct verdict v;
+
+    explain_device(d, system_domain_id(now, d->back), NULL, &v);
+    log_error("%s: %s; remedy: %s", d->label, v.cause, v.remedy);
+    if (xl_detach(r->guest, d, true, UINT64_C(25000000000)))
+        log_error("remains of the device are left: drvdom detach %s %s --force", r->guest,
+                  d->label);
+}
+
 /* The guest's device that was not there before, or NULL. */
 static struct device_info *find_new(struct system *now, const struct request *before)
 {
@@ -126,7 +155,9 @@ static int attach(struct request *r, bool disk, const char *spec)
     if (rd)
         return rd;
     d = find_new(&now, r);
-    if (rc)
+    if (rc && d)
+        undo(r, &now, d);
+    else if (rc)
         tell_failures(&now, r->guest_id);
     else if (d)
         rc = wait_connected(now.store, d, r->end_ns);
@@ -174,20 +205,10 @@ static struct device_info *find_device(struct request *r, const char *text)
 
 static int detach(struct request *r, struct device_info *d, bool force)
 {
-    bool disk = strcmp(d->kind, "vbd") == 0;
     uint64_t t = clock_ns();
-    char devid[16];
-    const char *args[6] = {disk ? "block-detach" : "network-detach"};
-    unsigned n = 1;
     struct verdict v;
-    int rc;
+    int rc = xl_detach(r->guest, d, force, r->end_ns > t ? r->end_ns - t : 1);
 
-    snprintf(devid, sizeof(devid), "%u", d->devid);
-    if (disk && force)
-        args[n++] = "--force";
-    args[n++] = r->guest;
-    args[n] = devid;
-    rc = xl_run(args, r->end_ns > t ? r->end_ns - t : 1);
     system_refresh(r->sys.store, d);
     if (!rc && !d->has_back)
         return 0;

@@ -48,6 +48,8 @@ assert drvdom attach guest vif mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd
 both_connected "$g" "$d" vif 0 || fail "attach returned before both ends were Connected"
 must_fail drvdom attach guest disk 'format=raw,vdev=xvdb,access=rw,backend=dd,target=/dev/nosuch'
 case $OUTPUT in *'"/dev/nosuch"'*"remedy: "*) ;; *) fail "attach of no disk: $OUTPUT" ;; esac
+printf '%s\n' "$OUTPUT"
+xs_gone "/libxl/$g/device/vbd/51728" || fail "an attach that failed left its device behind"
 say "attach and detach say what happened"
 
 guest_stop guest
