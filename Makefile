@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 # --- the house: rooms, ground floor first -----------------------------------------------------
 # ROOM.dir: where its files are (every *.c but main.c goes into the room's archive);
 # ROOM.uses: the rooms below it.  This table drives the link lines and the include lint.
-ROOMS := base xen schema blk net front blkfront netfront image drvdomd init tools
+ROOMS := base xen schema blk net front blkfront netfront image drvdomd init guard tools
 
 base.dir      := transport/base
 xen.dir       := transport/xen
@@ -21,6 +21,7 @@ netfront.dir  := frontends/net
 image.dir     := driver-domain/image
 drvdomd.dir   := driver-domain/drvdomd
 init.dir      := driver-domain/init
+guard.dir     := dom0-tools/guard
 tools.dir     := dom0-tools
 
 base.uses     :=
@@ -34,11 +35,12 @@ netfront.uses := front schema xen base
 image.uses    := base
 drvdomd.uses  := blk net schema xen base
 init.uses     := image xen base
+guard.uses    := schema xen base
 tools.uses    := image schema xen base
 
 # --- programs: PROGRAM.room holds its main.c; PROGRAM.libs are Debian's libraries --------------
 XENLIBS := -lxengnttab -lxenevtchn -lxenstore -lxentoolcore
-PROGRAMS := drvdomd drvdom-blkback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom
+PROGRAMS := drvdomd drvdom-blkback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom drvdom-guard
 
 drvdomd.room          := drvdomd
 drvdomd.libs          := $(XENLIBS) -lseccomp -lz
@@ -52,6 +54,8 @@ drvdom-netfront.room  := netfront
 drvdom-netfront.libs  := $(XENLIBS)
 drvdom-init.room      := init
 drvdom-init.libs      :=
+drvdom-guard.room     := guard
+drvdom-guard.libs     := -lxenlight -lxentoollog $(XENLIBS) -lz
 drvdom.room           := tools
 drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 
@@ -152,7 +156,7 @@ bins: $(BINS)
 
 # --- unit tests: tests/unit/test_X.c, a libcheck program each ------------------------------------
 UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
-ALL_A := $(foreach r,tools init drvdomd image netfront blkfront front net blk schema xen base,$(B)/lib/$(r).a)
+ALL_A := $(foreach r,tools guard init drvdomd image netfront blkfront front net blk schema xen base,$(B)/lib/$(r).a)
 $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -214,6 +218,7 @@ help:
 ## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
+## make loop       whole backends on fakexen (root);   make evil-blk  the catalogue of hostile block frontends
 ## make unit       unit tests only;   make lint   lints only
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
@@ -252,6 +257,19 @@ demo: deps images
 
 # --- fakexen: Xen's libraries on one host, for loop tests -------------------------------------------
 include tests/fakexen/fakexen.mk
+
+# Whole backends, the shipped programs, in several domains (root).  evil-blk: the catalogue of hostile
+# block frontends, at once under sanitizers and on the programs as they are, sandbox and all.
+.PHONY: loop evil-blk
+loop: bins fakexen
+	@tests/loop/blk $(B)/bin
+	@BIN=$(B)/bin tests/loop/blk-features
+evil-blk: bins fakexen
+	@$(MAKE) --no-print-directory MODE=asan bins
+	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \
+	    BIN=$(B)/bin tests/evil/blk.sh || rc=1; \
+	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-blk-asan.log; }; \
+	    exit $$rc
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
 # FUZZ_SECONDS each.  What a run finds is kept in build/fuzz/X; a crash leaves its input there, too.

@@ -15,6 +15,8 @@
 
 static const struct evil_row *const chapters[] = {evil_rings, evil_requests, evil_stores};
 
+enum { RESET_MS = 10000 };
+
 /* ---- what a row says ---- */
 
 enum evil_result evil_wrong(struct evil *e, const char *fmt, ...)
@@ -88,8 +90,10 @@ enum evil_result evil_serves(struct evil *e)
 
 enum evil_result evil_again(struct evil *e)
 {
-    int rc = bf_reset(e->c);
+    int rc;
 
+    e->c->want.timeout_ms = RESET_MS; /* whatever a row had patience for */
+    rc = bf_reset(e->c);
     return rc ? evil_wrong(e, "cannot start again: %s", e->c->why) : EVIL_OK;
 }
 
