@@ -36,7 +36,7 @@ image.uses    := base
 drvdomd.uses  := blk net schema xen base
 init.uses     := image xen base
 guard.uses    := schema xen base
-tools.uses    := image schema xen base
+tools.uses    := guard image schema xen base
 
 # --- programs: PROGRAM.room holds its main.c; PROGRAM.libs are Debian's libraries --------------
 XENLIBS := -lxengnttab -lxenevtchn -lxenstore -lxentoolcore
@@ -163,10 +163,12 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_A) -Wl,--end-group \
 	    -lcheck -lsubunit -lrt -lm -luring -lseccomp -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl
 # gcc 12's thread sanitizer knows fewer address layouts than today's kernels make: no randomising.
+# Sanitizers are several times slower, and the machine may be busy.
+PATIENCE := $(if $(filter asan tsan,$(MODE)),10,3)
 RUN := $(if $(filter tsan,$(MODE)),setarch $(shell uname -m) -R)
 unit: $(UNIT) $(SCHEMAC)
 	@failed=; for t in $(UNIT); do \
-	    CK_VERBOSITY=normal SCHEMAC=$(SCHEMAC) $(RUN) $$t >$$t.log 2>&1 || failed="$$failed $$t"; \
+	    CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=$(PATIENCE) SCHEMAC=$(SCHEMAC) $(RUN) $$t >$$t.log 2>&1 || failed="$$failed $$t"; \
 	    sed -n 's/^\([0-9]*%: Checks.*\)/  UNIT     '"$$(basename $$t)"': \1/p' $$t.log; \
 	done; \
 	for t in $$failed; do echo "--- $$t ($(MODE))"; cat $$t.log; done; [ -z "$$failed" ]

@@ -27,7 +27,7 @@ static const char usage[] =
     "\n"
     "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
     "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
-    "  --allow-test-kill  obey the key data/drvdom/test-kill: for the tests of recovery\n"
+    "  --allow-test-kill  die on request of dom0 (drvdom-schema(5)): for the tests of recovery\n"
     "  --version    print the version and exit\n"
     "  --help       print this and exit\n"
     "\n"

@@ -8,7 +8,7 @@
 #include "driver-domain/drvdomd/table.h"
 
 /* The token of its watch. */
-#define TESTKILL_TOKEN "test-kill"
+#define TESTKILL_TOKEN "kill-on-request"
 
 int testkill_start(struct drvdomd *d) must_check;
 /* The key may have changed. */

@@ -161,7 +161,8 @@ int journal_recover(const struct journal *j, uint32_t rsp_prod, struct journal_e
         out[n].index = i;
         n += rc;
     }
-    qsort(out, (size_t)n, sizeof(*out), by_number);
+    if (n > 1) /* with none, out may be NULL */
+        qsort(out, (size_t)n, sizeof(*out), by_number);
     /* Taken in order from a ring that is answered up to rsp_prod: all numbers lie before the
      * first one not taken, and no two are equal. */
     for (int i = 0; i < n; i++) {
