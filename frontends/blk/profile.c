@@ -40,7 +40,8 @@ static const struct profile profiles[] = {
         .name = "windows",
         .before = {CLOSE_5,
                    CLOSE_6,
-                   {XENBUS_INITIALISING, ST_ANY & ~(ST(CLOSED) | ST(INITIALISING)), PROFILE_NEVER},
+                   {XENBUS_INITIALISING, ST_ANY & ~(ST(CLOSED) | ST(INITIALISING) | PROFILE_NEVER),
+                    PROFILE_NEVER},
                    {0, ST(INIT_WAIT), ST_ANY & ~ST(INIT_WAIT)}},
         .after = {GO_3, SAY_4},
         .close = {CLOSE_5, CLOSE_6, AGAIN_1},
@@ -106,8 +107,7 @@ static const struct profile profiles[] = {
         /* Spins as long as the state is exactly 2 and takes anything else for success; goes to 6
          * at once and waits for 6 without a limit. */
         .name = "grub",
-        .after = {{XENBUS_INITIALISED, ST_ANY & ~ST(INIT_WAIT),
-                   ST_ANY & ~(ST(INIT_WAIT) | ST(CONNECTED))}},
+        .after = {{XENBUS_INITIALISED, ST(CONNECTED), ST_ANY & ~(ST(INIT_WAIT) | ST(CONNECTED))}},
         .close = {CLOSE_6, {XENBUS_INITIALISING, 0, 0}},
         .demands = {VBD_BACK_KEY_DEV, VBD_BACK_KEY_SECTORS, VBD_BACK_KEY_SECTOR_SIZE},
     },
