@@ -57,6 +57,10 @@ key blackbox
     optional
     summary  Grant reference of the index page of the domain's blackbox
     text     A read-only page of dom0's that holds the references of all other pages.
+key keep
+    type     bool
+    default  1
+    summary  0: when this domain ends, drvdom-guard shall not bring it back
 
 dir device_errors
     path    ~/error/backend

@@ -3,6 +3,8 @@
 . /rig/tests/rig/dom0/io.sh
 
 GUEST_RAMDISK=/rig/guest-bench.cpio
+NET=10.7.0          # of the guests: g1 is .15, g2 is .16
+GATEWAY=10.7.0.1    # somebody who answers there from the beginning
 
 # Two guests: g1 with a disk (DISK: target) and a vif, g2 with a vif; warnings are fatal in both.
 recovery_guests() {     # DISK
@@ -11,8 +13,8 @@ recovery_guests() {     # DISK
         'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
     guest_start g2 memory=160 "extra=\"$QUIET panic_on_warn=1\"" \
         'vif=["mac=00:16:3e:00:00:02,bridge=xenbr0,backend=dd"]'
-    net_up g1 10.7.0.2/24 10.7.0.1
-    net_up g2 10.7.0.3/24 10.7.0.2
+    net_up g1 $NET.15/24 $GATEWAY
+    net_up g2 $NET.16/24 $NET.15
     for g in g1 g2; do
         guest_do $g 'dmesg | wc -l >/tmp/dmesg.before'
     done
@@ -29,7 +31,7 @@ END
     guest_do g1 "cd /tmp; (fio --name=v --filename=/dev/xvda --ioengine=libaio --direct=1 --rw=randwrite --bs=4k \
         --iodepth=32 --size=$1m --loops=$2 --verify=crc32c --verify_fatal=1 --verify_backlog=256 >/tmp/fio.out 2>&1
         echo \$? >/tmp/fio.rc) &
-        (sh /tmp/stream | nc 10.7.0.3 7000; echo \$? >/tmp/stream.rc) >/dev/null 2>&1 &
+        (sh /tmp/stream | nc $NET.16 7000; echo \$? >/tmp/stream.rc) >/dev/null 2>&1 &
         sleep 0"
 }
 
@@ -50,4 +52,23 @@ load_check() {          # SECONDS
 guest_quiet() {         # GUEST
     guest_do "$1" 'dmesg | tail -n +$(($(cat /tmp/dmesg.before) + 1)) | grep -v "Setting capacity" >/tmp/dmesg.new
         [ ! -s /tmp/dmesg.new ] || { cat /tmp/dmesg.new; exit 1; }' 20
+}
+
+# The guard of dom0, as a service would start it; before the driver domain.
+guard_start() {
+    /rig/build/release/bin/drvdom-guard >/var/log/xen/drvdom-guard.log 2>&1 &
+    wait_for 10 "drvdom-guard to be ready" grep -q ready /var/log/xen/drvdom-guard.log
+}
+
+# Domain NAME is about to end for good.
+guard_let_go() {        # NAME
+    local id
+    id=$(domid "$1")
+    xenstore-write "/local/domain/$id/drvdom/keep" 0
+    usleep 200000
+}
+
+# guard_count WORDS: how often the guard has said them
+guard_count() {
+    grep -c "$1" /var/log/xen/drvdom-guard.log
 }

@@ -1,0 +1,299 @@
+/* The life of a guarded driver domain. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dom0-tools/guard/guard.h"
+#include "schema/device.h"
+#include "schema/driver-domain.h"
+#include "transport/base/log.h"
+
+enum {
+    LOOK_MS = 50,   /* changes come in bursts */
+    POLL_MS = 5,    /* while it is dying */
+    GRACE_MS = 300, /* for the xl that made it, to destroy what crashed */
+    DEATHS_MAX = 5, /* in a row, each within QUICK_NS of the start: then it stays dead */
+};
+static const uint64_t QUICK_NS = UINT64_C(20000000000);
+
+static void soon(struct domain *d, unsigned ms)
+{
+    loop_timer_set(&d->g->loop, &d->timer, (uint64_t)ms * 1000000u);
+}
+
+struct domain *domain_find(struct guard *g, uint32_t domid)
+{
+    for (unsigned i = 0; i < GUARD_DOMAINS; i++) {
+        if (g->domain[i].is != DOMAIN_NONE && g->domain[i].domid == domid)
+            return &g->domain[i];
+    }
+    return NULL;
+}
+
+/* What drvdomd says, its devices, and what the administrator wants. */
+static int watch(struct domain *d, bool on)
+{
+    static int (*const dirs[])(char *buf, size_t size,
+                               unsigned domid) = {drvdom_dir_of, backends_dir_of, guard_dir_of};
+    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
+    int rc = 0;
+
+    snprintf(token, sizeof(token), "%u", d->domid);
+    for (size_t i = 0; i < ARRAY_SIZE(dirs) && (!rc || !on); i++) {
+        (void)dirs[i](path, sizeof(path), d->domid);
+        rc = on ? store_watch(d->g->store, path, token) : store_unwatch(d->g->store, path, token);
+    }
+    return rc;
+}
+
+bool domain_has_home(const struct domain *d)
+{
+    char dir[STORE_PATH_MAX];
+    uint32_t ref;
+
+    (void)guard_dir_of(dir, sizeof(dir), d->domid);
+    return guard_get_blackbox(d->g->store, 0, dir, &ref) == 0;
+}
+
+/* Where drvdomd looks for its blackbox. */
+static int publish(struct domain *d)
+{
+    char dir[STORE_PATH_MAX];
+
+    (void)guard_dir_of(dir, sizeof(dir), d->domid);
+    return guard_set_blackbox(d->g->store, 0, dir, d->memory.index_ref);
+}
+
+static void forget(struct domain *d)
+{
+    struct guard *g = d->g;
+
+    loop_timer_cancel(&g->loop, &d->timer);
+    (void)!watch(d, false); /* its tree is gone, mostly */
+    devices_drop(d);
+    toolstack_config_free(d->config);
+    memory_drop(g, d);
+    memset(d, 0, sizeof(*d));
+}
+
+/* ---- death and return ---- */
+
+static void last_words(const struct domain *d)
+{
+    static char text[BB_TEXT_MAX + 1];
+    size_t n = bb_log_read(d->memory.head->log, sizeof(d->memory.head->log), text);
+    const char *from = text + (n > 600 ? n - 600 : 0);
+
+    for (char *save = NULL, *l = strtok_r((char *)(uintptr_t)from, "\n", &save); l;
+         l = strtok_r(NULL, "\n", &save))
+        log_info("%s said: %s", d->name, l);
+}
+
+static void died(struct domain *d, const char *how)
+{
+    uint64_t now = clock_ns();
+
+    log_warn("%s (domain %u) %s", d->name, d->domid, how);
+    d->deaths = now - d->made_ns < QUICK_NS ? d->deaths + 1 : 1;
+    last_words(d);
+    if (d->deaths > DEATHS_MAX) {
+        log_error("%s: died %d times soon after its start; it is not started again", d->name,
+                  DEATHS_MAX);
+        forget(d);
+        return;
+    }
+    d->is = DOMAIN_DEAD;
+    d->died_ns = now;
+    d->grace_ns = now + (d->by_us ? 0 : (uint64_t)GRACE_MS * 1000000u);
+    soon(d, 0);
+}
+
+static void come_back(struct domain *d)
+{
+    uint64_t gone = clock_ns(), made;
+    unsigned n;
+    int rc = toolstack_create(d->g->xl, d->config, d->domid);
+
+    made = clock_ns();
+    if (!rc)
+        rc = publish(d);
+    if (rc) {
+        log_error(
+            "%s cannot be brought back: %s; its guests wait. Look at xl dmesg, free memory and "
+            "the devices of its configuration; xl destroy of the guests ends their waiting",
+            d->name, strerror(-rc));
+        forget(d);
+        return;
+    }
+    n = devices_restore(d);
+    d->is = DOMAIN_BACK;
+    d->by_us = true;
+    d->made_ns = clock_ns();
+    rc = toolstack_unpause(d->g->xl, d->domid);
+    log_info("%s made again as domain %u with %u devices: gone after %u ms, created in %u ms, "
+             "restored in %u ms%s",
+             d->name, d->domid, n, (unsigned)((gone - d->died_ns) / 1000000),
+             (unsigned)((made - gone) / 1000000), (unsigned)((clock_ns() - made) / 1000000),
+             rc ? "; but it cannot be unpaused" : "");
+}
+
+/* Dead: wait until Xen has let go of the number, or see to it. */
+static void while_dead(struct domain *d)
+{
+    enum alive is = toolstack_alive(d->g->xl, d->domid);
+
+    if (is == NOT_THERE) {
+        come_back(d);
+        return;
+    }
+    if ((is == CRASHED || is == ALIVE) && clock_ns() >= d->grace_ns)
+        toolstack_destroy(d->g->xl, d->domid);
+    soon(d, POLL_MS);
+}
+
+/* ---- looking ---- */
+
+static bool is_ready(const struct domain *d)
+{
+    enum drvdom_state state;
+    char dir[STORE_PATH_MAX];
+
+    (void)drvdom_dir_of(dir, sizeof(dir), d->domid);
+    return drvdom_get_state(d->g->store, 0, dir, &state) == 0 && state == DRVDOM_STATE_READY;
+}
+
+/* Remembered, for the key goes with the domain. */
+static void ask_administrator(struct domain *d)
+{
+    char dir[STORE_PATH_MAX];
+    bool keep = true;
+
+    (void)guard_dir_of(dir, sizeof(dir), d->domid);
+    if (domain_has_home(d) && guard_get_keep(d->g->store, 0, dir, &keep) == 0)
+        d->off = !keep;
+}
+
+static void while_alive(struct domain *d)
+{
+    if (d->is != DOMAIN_GUARDED && is_ready(d)) {
+        if (!d->config)
+            d->config = toolstack_config(d->g->xl, d->domid);
+        if (!d->config) {
+            soon(d, 10 * LOOK_MS); /* xl has not finished yet */
+            return;
+        }
+        if (d->is == DOMAIN_BACK)
+            log_info("%s is ready %u ms after its death", d->name,
+                     (unsigned)((clock_ns() - d->died_ns) / 1000000));
+        else
+            log_info("%s (domain %u) is guarded", d->name, d->domid);
+        d->is = DOMAIN_GUARDED;
+        d->made_ns = d->made_ns ? d->made_ns : clock_ns();
+    }
+    ask_administrator(d);
+    if (d->is == DOMAIN_GUARDED)
+        devices_keep(d);
+}
+
+static void look(struct domain *d)
+{
+    if (d->is == DOMAIN_DEAD) {
+        while_dead(d);
+        return;
+    }
+    switch (toolstack_alive(d->g->xl, d->domid)) {
+    case ALIVE:
+        while_alive(d);
+        return;
+    case SHUT_DOWN: /* asked to: by xl shutdown, or its own */
+        log_info("%s (domain %u) has shut down and is no longer guarded", d->name, d->domid);
+        forget(d);
+        return;
+    case CRASHED:
+    case DYING:
+    case NOT_THERE:
+        break;
+    }
+    if (!d->config || d->off) {
+        log_info("%s (domain %u) is gone and is no longer guarded", d->name, d->domid);
+        forget(d);
+        return;
+    }
+    died(d, "is dead");
+}
+
+static void on_timer(void *arg)
+{
+    look(arg);
+}
+
+void domain_changed(struct guard *g, uint32_t domid)
+{
+    struct domain *d = domain_find(g, domid);
+
+    if (d && d->is != DOMAIN_DEAD && !d->timer.due_ns)
+        soon(d, LOOK_MS);
+}
+
+/* ---- new ones ---- */
+
+static void begin(struct guard *g, uint32_t domid, const char *home)
+{
+    char name[DOMAIN_SIZE_NAME] = "";
+    struct domain *d = NULL;
+    int rc;
+
+    for (unsigned i = 0; i < GUARD_DOMAINS && !d; i++)
+        d = g->domain[i].is == DOMAIN_NONE ? &g->domain[i] : NULL;
+    if (!d) {
+        log_error("domain %u is not guarded: %d are already, which is the limit", domid,
+                  GUARD_DOMAINS);
+        return;
+    }
+    *d = (struct domain){.g = g, .domid = domid, .is = DOMAIN_NEW};
+    d->timer = (struct loop_timer){.fn = on_timer, .arg = d};
+    if (domain_get_name(g->store, 0, home, name, sizeof(name)))
+        snprintf(name, sizeof(name), "?");
+    snprintf(d->name, sizeof(d->name), "%.63s", name);
+    rc = memory_make(g, d);
+    if (!rc)
+        rc = publish(d);
+    if (!rc)
+        rc = watch(d, true);
+    if (rc) {
+        log_error("%s (domain %u) is not guarded: %s; is the module xen_gntalloc loaded?", d->name,
+                  domid, strerror(-rc));
+        forget(d);
+        return;
+    }
+    log_debug("%s (domain %u): driver domain seen", d->name, domid);
+}
+
+static int see(void *arg, const char *name)
+{
+    struct guard *g = arg;
+    char dir[STORE_PATH_MAX], *end;
+    unsigned long domid = strtoul(name, &end, 10);
+
+    if (*end || domid == 0 || domid > 0x7fef || domain_find(g, (uint32_t)domid))
+        return 0;
+    (void)domain_libxl_dir_of(dir, sizeof(dir), (unsigned)domid);
+    if (store_exists(g->store, 0, dir) != 1)
+        return 0;
+    (void)domain_dir(dir, sizeof(dir), (unsigned)domid);
+    begin(g, (uint32_t)domid, dir);
+    return 0;
+}
+
+void domains_look(struct guard *g)
+{
+    char dir[STORE_PATH_MAX];
+
+    for (unsigned i = 0; i < GUARD_DOMAINS; i++) {
+        if (g->domain[i].is != DOMAIN_NONE && g->domain[i].is != DOMAIN_DEAD)
+            look(&g->domain[i]);
+    }
+    (void)domains_dir(dir, sizeof(dir));
+    (void)!store_each(g->store, 0, dir, see, g);
+}

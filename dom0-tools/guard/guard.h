@@ -1,0 +1,126 @@
+/*
+ * drvdom-guard: brings a driver domain that died back under the same domid, with the same PCI
+ * devices, so that every grant and event channel its guests gave stays good.
+ *
+ *   domain.c   one driver domain: known, guarded, dead, coming back
+ *   devices.c  its backend directories, kept outside its own tree and restored
+ *   memory.c   its blackbox: pages of dom0's, granted to it
+ *   toolstack.c  what libxl is needed for
+ *   serve.c    answers `drvdom`: statistics and last words
+ *
+ * Everything in a driver domain's tree and in its blackbox was written by it and is untrusted:
+ * numbers are parsed, names and values bounded, and what is written back goes only where dom0's own
+ * records (/libxl) say that such a device exists.
+ */
+#ifndef DRVDOM_GUARD_GUARD_H
+#define DRVDOM_GUARD_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xengnttab.h>
+
+#include "transport/base/loop.h"
+#include "transport/xen/blackbox.h"
+#include "transport/xen/store.h"
+
+enum { GUARD_DOMAINS = 16, KEPT_DEVICES = 64, KEPT_NODES = 64, KEPT_NAME = 64 };
+
+struct kept_node {
+    char name[KEPT_NAME];
+    char *value;
+};
+
+/* One backend directory in state 4, as it was last seen. */
+struct kept_device {
+    char kind[8]; /* "" when unused */
+    uint32_t guest, devid;
+    unsigned nodes;
+    struct kept_node node[KEPT_NODES];
+};
+
+struct memory {
+    void *index;
+    uint32_t index_ref;
+    struct bb_head *head;
+    struct bb_slot *slot; /* BB_SLOTS of them, one after the other */
+};
+
+struct saved_config; /* toolstack.c */
+
+enum domain_is {
+    DOMAIN_NONE,
+    DOMAIN_NEW,     /* a driver domain; whether it is ours is not yet known */
+    DOMAIN_GUARDED, /* drvdomd has said ready */
+    DOMAIN_DEAD,    /* to be made again */
+    DOMAIN_BACK,    /* made again; drvdomd has not yet said ready */
+};
+
+struct guard;
+
+struct domain {
+    struct guard *g;
+    enum domain_is is;
+    uint32_t domid;
+    char name[64];
+    struct memory memory;
+    struct saved_config *config;
+    struct kept_device *device; /* KEPT_DEVICES */
+    struct loop_timer timer;    /* a look is due */
+    bool off;                   /* its administrator does not want it back */
+    bool by_us;                 /* we made it: no xl waits for its end */
+    uint64_t died_ns, grace_ns, made_ns;
+    unsigned deaths; /* in a row, each soon after the last */
+};
+
+struct guard {
+    struct loop loop;
+    struct store *store;
+    struct loop_fd store_watch, signals, listener;
+    xengntshr_handle *share;
+    struct toolstack *xl;
+    struct domain domain[GUARD_DOMAINS];
+};
+
+/* ---- domain.c ---- */
+
+/* A domain was introduced or has ended. */
+void domains_look(struct guard *g);
+/* Something changed below the home of this domain. */
+void domain_changed(struct guard *g, uint32_t domid);
+struct domain *domain_find(struct guard *g, uint32_t domid);
+
+/* Is the home that the toolstack gave it still there?  It goes at once, with all in it. */
+bool domain_has_home(const struct domain *d);
+
+/* ---- devices.c ---- */
+
+/* Copies every backend directory in state 4; forgets those that are gone. */
+void devices_keep(struct domain *d);
+/* Writes them back and gives both ends' nodes their owners again.  How many. */
+unsigned devices_restore(struct domain *d);
+void devices_drop(struct domain *d);
+
+/* ---- memory.c ---- */
+
+/* Grants a fresh blackbox.  0 or -errno. */
+int memory_make(struct guard *g, struct domain *d) must_check;
+void memory_drop(struct guard *g, struct domain *d);
+
+/* ---- toolstack.c ---- */
+
+struct toolstack *toolstack_open(void);
+enum alive { ALIVE, CRASHED, SHUT_DOWN, DYING, NOT_THERE };
+enum alive toolstack_alive(struct toolstack *t, uint32_t domid);
+/* The domain's configuration as libxl has it, or NULL (not complete yet). */
+struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid);
+void toolstack_config_free(struct saved_config *c);
+/* Makes the domain again, paused.  0 or -errno. */
+int toolstack_create(struct toolstack *t, struct saved_config *c, uint32_t domid) must_check;
+int toolstack_unpause(struct toolstack *t, uint32_t domid) must_check;
+void toolstack_destroy(struct toolstack *t, uint32_t domid);
+
+/* ---- serve.c ---- */
+
+int serve_start(struct guard *g, const char *path) must_check;
+
+#endif
