@@ -26,6 +26,8 @@ static const struct {
     {"detach", "take one away; says who is busy", verb_detach},
     {"doctor", "check host, configurations, driver domains, devices and limits", verb_doctor},
     {"limits", "grants, event channels, xenstore quota: used and limit", verb_limits},
+    {"top", "operations, bytes and latency per device, live", verb_top},
+    {"latency", "where the time of each request goes, by stage", verb_latency},
     {"lint", "check a configuration, or the running xenstore", verb_lint},
     {"image", "build a driver domain's kernel and initramfs, or show what is in them", verb_image},
 };

@@ -20,6 +20,7 @@ int verb_create(int argc, char **argv);
 int verb_detach(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_image(int argc, char **argv);
+int verb_latency(int argc, char **argv);
 int verb_limits(int argc, char **argv);
 int verb_lint(int argc, char **argv);
 int verb_list(int argc, char **argv);
@@ -27,6 +28,7 @@ int verb_restart(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_start(int argc, char **argv);
 int verb_stop(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_why(int argc, char **argv);
 

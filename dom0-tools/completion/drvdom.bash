@@ -65,7 +65,7 @@ _drvdom() {
            else _drvdom_words "$(_drvdom_devices "$prev")"; fi ;;
         esac
         ;;
-    start:* | stop:* | restart:* | wait:* | show:* | limits:*)
+    start:* | stop:* | restart:* | wait:* | show:* | limits:* | latency:* | top:*)
         _drvdom_words "$(_drvdom_domains | sort -u)"
         ;;
     lint:* | image:*)
