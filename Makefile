@@ -306,9 +306,10 @@ install: bins docs
 	install -m 644 build/man/drvdom-schema.5 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 dom0-tools/completion/drvdom.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/drvdom
-	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' dom0-tools/units/drvdom@.service \
-	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/drvdom@.service
-	install dom0-tools/units/drvdom.openrc $(DESTDIR)$(PREFIX)/share/drvdom
+	for u in drvdom@ drvdom-guard; do sed 's|/usr/local|$(PREFIX)|' dom0-tools/units/$$u.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$u.service; done
+	for u in drvdom drvdom-guard; do sed 's|/usr/local|$(PREFIX)|' dom0-tools/units/$$u.openrc \
+	    >$(DESTDIR)$(PREFIX)/share/drvdom/$$u.openrc; chmod 755 $(DESTDIR)$(PREFIX)/share/drvdom/$$u.openrc; done
 
 clean:
 	rm -rf build

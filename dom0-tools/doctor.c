@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/explain.h"
+#include "dom0-tools/guard/client.h"
 #include "dom0-tools/host.h"
 #include "dom0-tools/json.h"
 #include "dom0-tools/limits.h"
@@ -97,6 +98,12 @@ static void check_host(struct doctor *d)
         tell(d, WARNING, "modprobe xen-pciback", "xen-pciback is not loaded: no PCI passthrough");
     check_device_node(d, "/dev/xen/evtchn", "xen-evtchn");
     check_device_node(d, "/dev/xen/gntdev", "xen-gntdev");
+    if (access(GUARD_SOCKET, F_OK) == 0)
+        tell(d, OK, NULL, "drvdom-guard runs");
+    else
+        tell(d, WARNING, "start drvdom-guard, before the driver domains",
+             "drvdom-guard does not run: a driver domain that dies does not come back, and latency "
+             "and top have no numbers");
 }
 
 /* ---- configurations ---- */

@@ -103,6 +103,26 @@ static int do_start(const struct target *t)
     return rc;
 }
 
+/* A guard would take --force's destroy for a death and bring the domain back. */
+static void let_go(const char *name)
+{
+    const struct domain_info *d;
+    char dir[STORE_PATH_MAX];
+    struct system sys;
+    int rc;
+
+    if (system_open(&sys))
+        return;
+    d = system_domain(&sys, name);
+    if (d) {
+        (void)guard_dir_of(dir, sizeof(dir), d->id);
+        rc = guard_set_keep(sys.store, 0, dir, false);
+        if (rc)
+            log_warn("drvdom-guard cannot be told to let %s go: %s", name, strerror(-rc));
+    }
+    system_close(&sys);
+}
+
 static int do_stop(const struct target *t)
 {
     uint64_t now = clock_ns();
@@ -121,6 +141,7 @@ static int do_stop(const struct target *t)
                   t->name, n);
         return -EBUSY;
     }
+    let_go(t->name);
     return xl_stop(t->name, t->end_ns > now ? t->end_ns - now : 1, t->force);
 }
 
