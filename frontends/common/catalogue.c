@@ -41,10 +41,10 @@ static enum row_result run_row(const struct catalogue *c, const struct row *row)
     enum row_result result, after;
 
     c->text[0] = '\0';
-    c->before(c->arg, row);
-    result = row->run(c->arg);
+    c->before(c->evil, row);
+    result = row->run(c->evil);
     snprintf(wrong, sizeof(wrong), "%.*s", ROW_TEXT_MAX, c->text);
-    after = c->after(c->arg);
+    after = c->after(c->evil);
     if (after != ROW_OK && result != ROW_WRONG) {
         result = after;
         snprintf(wrong, sizeof(wrong), "afterwards: %.*s", ROW_TEXT_MAX - 1, c->text);

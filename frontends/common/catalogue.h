@@ -15,21 +15,23 @@ enum row_result { ROW_OK, ROW_WRONG, ROW_SKIPPED };
 
 enum { ROW_TEXT_MAX = 256 };
 
+struct evil; /* the device class's: what a row works on */
+
 struct row {
     const char *name;
     const char *does;
     const char *owes; /* the reaction */
-    enum row_result (*run)(void *arg);
+    enum row_result (*run)(struct evil *e);
     const char *needs; /* of the hook, or of the device; NULL: nothing */
 };
 
 struct catalogue {
     const struct row *const *chapters; /* each ends with a row without a name; NULL: the end */
-    void *arg;                         /* of every row */
-    char *text;                        /* ROW_TEXT_MAX: a row says here what is wrong or missing */
-    void (*before)(void *arg, const struct row *row);
+    struct evil *evil;
+    char *text; /* ROW_TEXT_MAX: a row says here what is wrong or missing */
+    void (*before)(struct evil *e, const struct row *row);
     /* Whatever a row has done, the device must be usable as if nothing had been. */
-    enum row_result (*after)(void *arg);
+    enum row_result (*after)(struct evil *e);
 };
 
 void catalogue_list(const struct catalogue *c);
