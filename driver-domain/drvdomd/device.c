@@ -17,13 +17,14 @@ enum {
     DWELL_MS = 100,
     /* Between 5, 6 and what follows: watches coalesce, and some frontends must see each. */
     GAP_MS = 20,
-    /* A worker that dies again and again without answering anything: 0, 10, 20, 40 ... ms later
+    /* A worker that dies again and again without having answered anything: 10, 20, 40 ... ms later
      * comes the next one, and at last none any more. */
     RESPAWN_MS = 10,
-    LOSSES_MAX = 8,
+    RESPAWN_MAX_SHIFT = 7,
+    LOSSES_MAX = 12,
 };
-/* One that has lived so long is not part of such a row, even if its guest asked for nothing. */
-static const uint64_t GOOD_LIFE_NS = UINT64_C(1000000000);
+/* One that has served so long is not part of such a row, even if its guest asked for nothing. */
+static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
 
@@ -75,6 +76,7 @@ static enum xenbus_event act_open(struct device *dev)
     int rc = 0;
 
     dev->started_ns = clock_ns();
+    dev->served_ns = 0;
     dev->answered_before = answered(dev);
     if (!dev->target) {
         rc = keys_check_frontend(dev);
@@ -280,6 +282,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
             log_info("%s: served again %llu us after the loss", dev->name,
                      (unsigned long long)(clock_ns() - dev->lost_ns) / 1000);
         dev->lost_ns = 0;
+        dev->served_ns = clock_ns();
         step(dev, XB_CONNECTED);
         break;
     case WORKER_DISCONNECTED:
@@ -318,8 +321,8 @@ static void on_respawn(void *arg)
 /* A worker died that others depend on: its successor comes, at once or later; false: enough. */
 static bool replace(struct device *dev, const char *text)
 {
-    bool good =
-        answered(dev) != dev->answered_before || clock_ns() - dev->started_ns >= GOOD_LIFE_NS;
+    bool good = answered(dev) != dev->answered_before ||
+                (dev->served_ns && clock_ns() - dev->served_ns >= GOOD_LIFE_NS);
 
     dev->losses = good ? 0 : dev->losses + 1;
     if (dev->losses > LOSSES_MAX)
@@ -332,7 +335,8 @@ static bool replace(struct device *dev, const char *text)
         on_respawn(dev);
     else
         loop_timer_set(&dev->d->loop, &dev->respawn,
-                       (uint64_t)(RESPAWN_MS << (dev->losses - 1)) * UINT64_C(1000000));
+                       ((uint64_t)RESPAWN_MS << MIN(dev->losses - 1, (unsigned)RESPAWN_MAX_SHIFT)) *
+                           UINT64_C(1000000));
     return true;
 }
 

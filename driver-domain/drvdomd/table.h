@@ -36,6 +36,7 @@ struct device {
     struct loop_timer respawn; /* a successor is due */
     unsigned losses;           /* workers lost in a row that had answered nothing */
     uint64_t answered_before;  /* requests answered when this worker started */
+    uint64_t served_ns;        /* since when this worker has the rings; 0: it has not */
     uint64_t lost_ns;          /* when the predecessor was found dead; 0: there was none */
 
     void *target;        /* the class's open disk or port, NULL when closed */

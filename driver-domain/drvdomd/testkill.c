@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,21 @@ static struct {
     unsigned left, max_ms, next;
 } kills;
 
+/* Killed already, and not yet noticed? */
+static bool is_dead(const struct device *dev)
+{
+    struct pollfd p = {.fd = dev->pidfd.fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
+}
+
 /* The next worker in the table, so that each device gets its share. */
 static struct device *next_victim(struct drvdomd *d)
 {
     for (unsigned i = 0; i < TABLE_MAX; i++) {
         struct device *dev = d->dev[kills.next++ % TABLE_MAX];
 
-        if (dev && dev->pid > 0 && dev->xenbus.phase == XB_SERVING)
+        if (dev && dev->pid > 0 && dev->xenbus.phase == XB_SERVING && !is_dead(dev))
             return dev;
     }
     return NULL;

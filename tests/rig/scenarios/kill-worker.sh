@@ -1,21 +1,21 @@
 # summary: 200 workers killed under verified disk and TCP load: the guests notice nothing
-# timeout: 480
+# timeout: 600
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/recovery.sh
 
-KILLS=200
+KILLS=${KILLS:-200}
 dd_start dd memory=192
 dd=$(domid dd)
 recovery_guests /run/disk0.img
 log=$RIG_LOG/guest-dd.log
 
 load_start 16 40 64
-xenstore-write "/local/domain/$dd/data/drvdom/test-kill" "workers $KILLS 400"
+xenstore-write "/local/domain/$dd/data/drvdom/test-kill" "workers $KILLS 1000"
 killed() {
     [ "$(xs "/local/domain/$dd/data/drvdom/worker-restarts")" -ge $KILLS ]
 }
-wait_for 180 "$KILLS workers to be killed and replaced" killed
+wait_for 300 "$KILLS workers to be killed and replaced" killed
 load_running || fail "the load ended before the last kill: make it longer"
 say "$KILLS workers killed, the load still runs"
 load_check 240
