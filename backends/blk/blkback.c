@@ -2,7 +2,7 @@
  * The block worker's main thread: it owns the queues, prepares and takes them apart as drvdomd
  * says, and never touches a request.  The queues' threads do nothing else.
  *
- * #syscalls io_uring_enter io_uring_register clone clone3 set_robust_list rseq
+ * #syscalls io_uring_enter io_uring_register
  */
 #include "backends/blk/blkback.h"
 
@@ -16,11 +16,14 @@
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
 
+static const uint64_t HOUSEKEEPING_NS = 2000000000u;
+
 struct blkback {
     struct blk_setup setup;
     int disk_fd;
     int done_fd; /* a queue has stopped */
     struct loop_fd done_watch;
+    struct loop_timer housekeeping;
     bool disconnecting;
     uint32_t nr_connected; /* queues in use */
     struct blk_queue queue[BLK_QUEUES_MAX];
@@ -52,6 +55,20 @@ static void stop_all(struct blkback *b)
     }
 }
 
+/* An event lost somewhere below us must not hang a guest for ever (R9): a kicked queue looks at its
+ * ring. */
+static void on_housekeeping(void *arg)
+{
+    struct worker *w = arg;
+    struct blkback *b = w->dev;
+
+    for (uint32_t i = 0; i < b->nr_connected; i++) {
+        if (blk_queue_is_running(&b->queue[i]))
+            wait_kick(&b->queue[i].wait);
+    }
+    loop_timer_set(&w->loop, &b->housekeeping, HOUSEKEEPING_NS);
+}
+
 static void finish_disconnect(struct worker *w)
 {
     struct blkback *b = w->dev;
@@ -61,6 +78,7 @@ static void finish_disconnect(struct worker *w)
     if (!b->disconnecting || any_running(b))
         return;
     b->disconnecting = false;
+    loop_timer_cancel(&w->loop, &b->housekeeping);
     release_all(w);
     worker_disconnected(w);
 }
@@ -107,6 +125,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     b->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->done_fd < 0)
         return why_set(why, -errno, "eventfd: %s", strerror(errno));
+    b->housekeeping = (struct loop_timer){.fn = on_housekeeping, .arg = w};
     b->done_watch = (struct loop_fd){.fd = b->done_fd, .fn = on_done, .arg = w};
     rc = loop_add(&w->loop, &b->done_watch, EPOLLIN);
     if (rc)
@@ -168,12 +187,9 @@ static int blk_connect(struct worker *w, const void *payload, size_t len, struct
             b->nr_connected++;
     }
     for (uint32_t i = 0; i < c.queues && !rc; i++)
-        rc = blk_queue_start(&b->queue[i], why);
-    if (rc && any_running(b)) {
-        /* Cannot be undone here and now; the thread limit is fixed, so this is a broken system. */
-        log_error("%s", why->text);
-        exit(1);
-    }
+        blk_queue_start(&b->queue[i]);
+    if (!rc)
+        loop_timer_set(&w->loop, &b->housekeeping, HOUSEKEEPING_NS);
     if (rc)
         release_all(w);
     return rc;
@@ -188,15 +204,23 @@ static void blk_disconnect(struct worker *w)
     finish_disconnect(w);
 }
 
-/* clone and what follows it: a queue's thread is made at its first connect. */
-static const char *const syscalls[] = {
-    "io_uring_enter", "io_uring_register", "clone", "clone3", "set_robust_list", "rseq", NULL,
-};
+static int blk_threads(struct worker *w)
+{
+    struct blkback *b = w->dev;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < b->setup.queues && !rc; i++)
+        rc = blk_queue_thread(&b->queue[i]);
+    return rc;
+}
+
+static const char *const syscalls[] = {"io_uring_enter", "io_uring_register", NULL};
 
 const struct worker_ops blkback_ops = {
     .name = "blkback",
     .sandbox = {.syscalls = syscalls},
     .setup = blk_setup,
+    .threads = blk_threads,
     .connect = blk_connect,
     .disconnect = blk_disconnect,
 };

@@ -26,9 +26,6 @@ enum {
     USELESS_SHIFT_MAX = 10,     /* 2^30 ns: about 1 s */
 };
 
-/* An event lost somewhere below us must not hang a guest for ever (R9). */
-static const uint64_t HOUSEKEEPING_NS = 2000000000u;
-
 /* ---- resting ---- */
 
 static void unmask(struct blk_queue *q)
@@ -78,8 +75,10 @@ static bool rest(struct blk_queue *q)
 
 static uint64_t sleep_ns(const struct blk_queue *q)
 {
+    /* No limit otherwise: a timer costs a hypercall to set and another to cancel.  The main thread
+     * looks after lost events. */
     if (!q->unmask_at_ns)
-        return HOUSEKEEPING_NS;
+        return UINT64_MAX;
     return q->unmask_at_ns > q->now_ns ? q->unmask_at_ns - q->now_ns : 0;
 }
 
@@ -283,27 +282,23 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
     return rc < 0 ? rc : 0;
 }
 
-int blk_queue_start(struct blk_queue *q, struct why *why)
+int blk_queue_thread(struct blk_queue *q)
 {
     pthread_attr_t attr;
-    int rc = 0;
+    int rc;
 
-    atomic_store_explicit(&q->want, QUEUE_RUN, memory_order_relaxed);
-    atomic_store_explicit(&q->is, QUEUE_RUNNING, memory_order_release);
-    if (q->has_thread) {
-        wait_kick(&q->wait);
-        return 0;
-    }
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     rc = pthread_create(&q->thread, &attr, thread_main, q);
     pthread_attr_destroy(&attr);
-    if (rc) {
-        atomic_store_explicit(&q->is, QUEUE_PARKED, memory_order_relaxed);
-        return why_set(why, -rc, "no thread: %s", strerror(rc));
-    }
-    q->has_thread = true;
-    return 0;
+    return -rc;
+}
+
+void blk_queue_start(struct blk_queue *q)
+{
+    atomic_store_explicit(&q->want, QUEUE_RUN, memory_order_relaxed);
+    atomic_store_explicit(&q->is, QUEUE_RUNNING, memory_order_release);
+    wait_kick(&q->wait);
 }
 
 void blk_queue_stop(struct blk_queue *q)

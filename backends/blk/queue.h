@@ -76,7 +76,7 @@ struct blk_queue {
     void *journal_mem; /* the device's journal, NULL: none; set before blk_queue_prepare() */
     bool resume;       /* take the ring up where a dead worker stopped; set before, too */
     pthread_t thread;
-    bool has_thread;
+
     int done_fd; /* eventfd of the main thread: kicked when `is` leaves QUEUE_RUNNING */
     _Atomic int want, is;
     struct why fault;
@@ -122,11 +122,14 @@ struct blk_queue {
 int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct blk_setup *setup,
                    struct dev_stats *stats, int disk_fd, int done_fd, struct why *why) must_check;
 
+/* Makes the queue's thread, parked. */
+int blk_queue_thread(struct blk_queue *q) must_check;
+
 /* Main thread: maps the ring, binds the port, takes all memory; then lets the thread run.
  * Undoes everything when it fails.  `g` is the main thread's own gntdev handle. */
 int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_connect *c,
                       unsigned index, struct why *why) must_check;
-int blk_queue_start(struct blk_queue *q, struct why *why) must_check;
+void blk_queue_start(struct blk_queue *q);
 /* Asks the thread to drain and park; done_fd tells when blk_queue_is_running() has become false. */
 void blk_queue_stop(struct blk_queue *q);
 bool blk_queue_is_running(const struct blk_queue *q);
