@@ -32,6 +32,7 @@ struct port_wish {
 
 struct port {
     char name[IFNAMSIZ];
+    unsigned index; /* of the interface */
     uint32_t queues;
     int fd[NET_QUEUES_MAX];
 };
@@ -41,7 +42,7 @@ struct port {
 /* Makes the interface, without carrier, and puts it on the bridge.  Blocks for some system calls.
  * 0, or -errno and why, with nothing left behind. */
 int port_open(struct port *p, const struct port_wish *wish, struct why *why) must_check;
-/* The interface goes when the last descriptor does, the worker's included. */
+/* The interface is gone when this returns, though the worker may still hold descriptors of it. */
 void port_close(struct port *p);
 
 /* ---- the worker's side; no rights needed ---- */

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +28,7 @@ static struct ifreq request(const char *name)
     return r;
 }
 
-static int open_queue(const struct port_wish *wish, struct why *why)
+static int open_queue(const struct port_wish *wish, bool first, struct why *why)
 {
     struct ifreq r = request(wish->name);
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -40,6 +42,9 @@ static int open_queue(const struct port_wish *wish, struct why *why)
     r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
     if (wish->queues > 1)
         r.ifr_flags |= IFF_MULTI_QUEUE;
+    /* Without it this would be one more queue of an interface that is there: somebody else's. */
+    if (first)
+        r.ifr_flags |= (short)IFF_TUN_EXCL;
     if (ioctl(fd, TUNSETIFF, &r) == 0)
         return fd;
     err = errno;
@@ -156,13 +161,14 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     memset(p, 0, sizeof(*p));
     memcpy(p->name, wish->name, sizeof(p->name));
     while (p->queues < wish->queues && !rc) {
-        int fd = open_queue(wish, why);
+        int fd = open_queue(wish, p->queues == 0, why);
 
         if (fd < 0) {
             rc = fd;
             break;
         }
         p->fd[p->queues++] = fd;
+        p->index = if_nametoindex(p->name);
     }
     /* No carrier until a guest is connected: the bridge then sends nothing here. */
     if (!rc && port_set_carrier(p->fd[0], false))
@@ -174,8 +180,28 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     return rc;
 }
 
+/* Best effort: a worker that is still ending has descriptors, too, and the interface would live as
+ * long as they do.  The name is needed by the device's successor, which may be there at once. */
+static void delete_interface(unsigned index)
+{
+    struct {
+        struct nlmsghdr h;
+        struct ifinfomsg i;
+    } msg = {
+        .h = {.nlmsg_len = sizeof(msg), .nlmsg_type = RTM_DELLINK, .nlmsg_flags = NLM_F_REQUEST},
+        .i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index}};
+    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+    if (sock < 0 || send(sock, &msg, sizeof(msg), 0) < 0)
+        log_debug("interface %u: cannot be deleted: %s", index, strerror(errno));
+    if (sock >= 0)
+        close(sock);
+}
+
 void port_close(struct port *p)
 {
+    if (p->queues > 0 && p->index > 0)
+        delete_interface(p->index);
     for (uint32_t i = 0; i < p->queues; i++)
         close(p->fd[i]);
     p->queues = 0;

@@ -16,6 +16,8 @@ enum {
      * having taken the work already. */
     STORM_GRACE = 16,
 };
+/* A lost event costs so much, and not the device (R9). */
+static const uint64_t HOUSEKEEPING_NS = 2000000000;
 static const uint64_t STORM_FIRST_NS = 10000, STORM_MAX_NS = 1000000000;
 
 /* ---- life ---- */
@@ -312,7 +314,9 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
     int rc;
 
     if (q->serving)
-        timeout_ns = MIN(timeout_ns, serve(q));
+        timeout_ns = MIN(MIN(timeout_ns, HOUSEKEEPING_NS), serve(q));
+    if (q->changed) /* the main thread shall look now: no event may ever come */
+        timeout_ns = 0;
     publish_counts(q);
     rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
     while (take_event(q))
