@@ -79,7 +79,7 @@ catalogue() {
     grep ' FAIL ' "$dir/rows"
     skipped=$(awk '$2 == "skip" { printf "%s ", $1 }' "$dir/rows")
     # Those that need more than a guest are done below.
-    [ "$rc" = 0 ] || { [ "$rc" = 3 ] && [ "$skipped" = 'B8 S11 ' ]; } || {
+    [ "$rc" = 0 ] || { [ "$rc" = 3 ] && [ -z "$(tr -d ' ' <<<"${skipped/B8/}" | sed s/S11//)" ]; } || {
         echo "exit status $rc, skipped: $skipped"
         return 1
     }
@@ -131,12 +131,11 @@ ok "the victim is served" soon victim_ok 1
 ok "the hostile guest is served" attach 7 51712 "$dir/evil"
 # Before and after, with everything touched once: buffers that are used for the first time are not growth.
 ok "warm" misbehave R4 R16 B10 B12 S5 S10
-if [ "${rows[*]}" = all ]; then destroyed=1; else destroyed=''; fi
 size=$(size_now)
 ok "the catalogue: ${rows[*]}" catalogue
 grep -v ' FAIL ' "$dir/rows"
 ok "no growth" no_growth "$size" "$(size_now)"
-[ -n "$destroyed" ] || destroy 9
+[[ " ${rows[*]} " = *' S12 '* || "${rows[*]}" = all ]] || destroy 9
 ok "detach" detach 7 51712
 soon test "$(workers)" = 1
 before=$(holdings)
@@ -146,8 +145,8 @@ if [ "${rows[*]}" = all ]; then
     done
     ok "S9   the guest dies and nobody looks" dies_unseen
     ok "S11  the same domid, another guest" same_domid
-    ok "B8   a read-only disk" read_only
 fi
+[[ " ${rows[*]} " = *' B8 '* || "${rows[*]}" = all ]] && ok "B8   a read-only disk" read_only
 touch "$dir/victim.end"
 wait $victim_job
 ok "nothing is left" holds "$quiet"
