@@ -58,7 +58,7 @@ static int status_of(int rc)
 }
 
 /* Users of the domain's devices, told; their number, or -errno (logged). */
-static int users(const char *name, bool *running)
+static int users(const char *name, bool *running, unsigned *id)
 {
     const struct domain_info *d;
     struct system sys;
@@ -68,6 +68,8 @@ static int users(const char *name, bool *running)
         return rc;
     d = system_domain(&sys, name);
     *running = d != NULL;
+    if (d)
+        *id = d->id;
     for (size_t i = 0; d && i < sys.ndevices; i++) {
         const struct domain_info *guest = system_domain_id(&sys, sys.devices[i].guest);
 
@@ -88,8 +90,8 @@ static int do_start(const struct target *t)
 {
     struct store *store;
     bool running = false;
-    unsigned id;
-    int rc = users(t->name, &running);
+    unsigned id = 0;
+    int rc = users(t->name, &running, &id);
 
     if (rc < 0)
         return rc;
@@ -127,7 +129,8 @@ static int do_stop(const struct target *t)
 {
     uint64_t now = clock_ns();
     bool running = false;
-    int n = users(t->name, &running);
+    unsigned id = 0;
+    int n = users(t->name, &running, &id);
 
     if (n < 0)
         return n;
@@ -142,7 +145,7 @@ static int do_stop(const struct target *t)
         return -EBUSY;
     }
     let_go(t->name);
-    return xl_stop(t->name, t->end_ns > now ? t->end_ns - now : 1, t->force);
+    return xl_stop(t->name, id, t->end_ns > now ? t->end_ns - now : 1, t->force);
 }
 
 int verb_start(int argc, char **argv)

@@ -58,11 +58,11 @@ static void read_domain(struct store *s, struct domain_info *d)
     /* dom0 has the mark too, but what it serves is not ours to explain. */
     d->driver_domain = d->id != 0 && store_exists(s, 0, dir) == 1;
     (void)drvdom_dir_of(dir, sizeof(dir), d->id);
-    d->has_drvdomd = drvdom_get_state(s, 0, dir, &d->state) == 0;
+    /* drvdomd writes its version first; a state alone is somebody else's. */
+    d->has_drvdomd = drvdom_get_state(s, 0, dir, &d->state) == 0 &&
+                     drvdom_get_version(s, 0, dir, d->version, sizeof(d->version)) == 0;
     if (!d->has_drvdomd)
         return;
-    if (drvdom_get_version(s, 0, dir, d->version, sizeof(d->version)))
-        d->version[0] = '\0';
     if (drvdom_get_error(s, 0, dir, d->error, sizeof(d->error)))
         d->error[0] = '\0';
     if (drvdom_get_worker_restarts(s, 0, dir, &d->worker_restarts))

@@ -2,6 +2,7 @@
 #include "dom0-tools/xl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,18 @@
 
 enum { XL_ARGS = 24 };
 
-/* libxl prefixes each line with "libxl: error: libxl_device.c:1110:device_backend_callback:"; the
- * last line is the most special one for people. */
-static const char *last_line(const char *text)
+/* libxl tells the cause first and then what could not be done because of it.  Cuts text after that
+ * line. */
+static const char *first_error(char *text)
 {
-    const char *nl = strrchr(text, '\n');
+    char *at = strstr(text, "error:");
 
-    return nl ? nl + 1 : text;
+    if (!at)
+        at = text;
+    while (at > text && at[-1] != '\n')
+        at--;
+    at[strcspn(at, "\n")] = '\0';
+    return at;
 }
 
 int xl_run(const char *const args[], uint64_t timeout_ns)
@@ -35,7 +41,7 @@ int xl_run(const char *const args[], uint64_t timeout_ns)
     if (rc == 0)
         return 0;
     if (rc > 0)
-        log_error("xl %s failed: %s", args[0], last_line(text));
+        log_error("xl %s failed: %s", args[0], first_error(text));
     else if (rc == -ENOENT)
         log_error("there is no xl in PATH: install Xen's tools (Debian: xen-utils)");
     else
@@ -103,13 +109,34 @@ int xl_start(const char *name, uint64_t end_ns)
     return rc;
 }
 
-int xl_stop(const char *name, uint64_t timeout_ns, bool force)
+/* xl shutdown -w returns when the domain has stopped; who starts it again at once finds its name
+ * and devices still taken. */
+static int wait_gone(unsigned id, uint64_t end_ns)
+{
+    char number[16], text[512];
+    char *const argv[] = {(char *)"xl", (char *)"list", number, NULL};
+
+    snprintf(number, sizeof(number), "%u", id);
+    while (host_run(argv, UINT64_C(10000000000), text, sizeof(text)) == 0) {
+        if (clock_ns() >= end_ns)
+            return -ETIMEDOUT;
+        poll(NULL, 0, 50);
+    }
+    return 0;
+}
+
+int xl_stop(const char *name, unsigned id, uint64_t timeout_ns, bool force)
 {
     const char *shutdown[] = {"shutdown", "-w", name, NULL};
     const char *destroy[] = {"destroy", name, NULL};
+    uint64_t end_ns = clock_ns() + timeout_ns;
     int rc = xl_run(shutdown, timeout_ns);
 
+    if (!rc)
+        rc = wait_gone(id, end_ns);
     if (rc && force)
-        rc = xl_run(destroy, timeout_ns);
+        rc = xl_run(destroy, (uint64_t)XL_TIMEOUT_S * 1000000000u);
+    else if (rc == -ETIMEDOUT)
+        log_error("%s has not ended in time; remedy: --force", name);
     return rc;
 }

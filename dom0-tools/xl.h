@@ -18,7 +18,8 @@ int xl_give_devices(const struct xlcfg *c) must_check;
 /* Starts the driver domain of /etc/xen/NAME.cfg and waits until it is ready. 0 or -errno. */
 int xl_start(const char *name, uint64_t end_ns) must_check;
 
-/* Asks the domain to shut down and waits; force: destroys it when it does not.  0 or -errno. */
-int xl_stop(const char *name, uint64_t timeout_ns, bool force) must_check;
+/* Asks the domain to shut down and waits until it is gone; force: destroys it when it does not go.
+ * 0 or -errno. */
+int xl_stop(const char *name, unsigned id, uint64_t timeout_ns, bool force) must_check;
 
 #endif
