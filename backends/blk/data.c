@@ -149,8 +149,9 @@ void data_run(struct blk_queue *q)
     grant_batch_reset(&q->batch);
     while ((r = done)) {
         done = r->next;
-        hist_add(&q->stats->stage[r->plan.action == REQ_READ ? STAT_READ : STAT_WRITE][STAGE_GRANT],
-                 q->now_ns - before);
+        hist_add_shared(
+            &q->stats->stage[r->plan.action == REQ_READ ? STAT_READ : STAT_WRITE][STAGE_GRANT],
+            q->now_ns - before, 1);
         io_copied(q, r);
     }
 }

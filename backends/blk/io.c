@@ -98,48 +98,64 @@ static uint64_t since(uint64_t then, uint64_t now)
     return now > then ? now - then : 0;
 }
 
-static void count(struct blk_queue *q, const struct io_req *r, uint64_t now)
+/* What one push adds to the device's counts, which its queues share. */
+struct tally {
+    uint64_t ops[STAT_OPS], bytes[STAT_OPS], errors[STAT_OPS];
+};
+
+static void count(struct blk_queue *q, const struct io_req *r, uint64_t now, struct tally *t)
 {
     enum stat_op op = r->plan.action == REQ_READ    ? STAT_READ
                       : r->plan.action == REQ_WRITE ? STAT_WRITE
                                                     : STAT_OTHER;
     struct hist *h = q->stats->stage[op];
 
-    q->stats->ops[op]++;
+    t->ops[op]++;
     if (r->status != BLKIF_OKAY) {
-        q->stats->errors[op]++;
+        t->errors[op]++;
         return;
     }
-    q->stats->bytes[op] += r->len;
+    t->bytes[op] += r->len;
     if (r->disk_ns) {
-        hist_add(&h[STAGE_DEVICE], since(r->disk_ns, r->done_ns));
-        hist_add(&h[STAGE_ANSWER], since(r->done_ns, now));
+        hist_add_shared(&h[STAGE_DEVICE], since(r->disk_ns, r->done_ns), 1);
+        hist_add_shared(&h[STAGE_ANSWER], since(r->done_ns, now), 1);
     }
-    hist_add(&h[STAGE_TOTAL], since(r->taken_ns, now));
+    hist_add_shared(&h[STAGE_TOTAL], since(r->taken_ns, now), 1);
+}
+
+static void publish(struct dev_stats *s, const struct tally *t)
+{
+    for (unsigned op = 0; op < STAT_OPS; op++) {
+        stats_add(&s->ops[op], t->ops[op]);
+        stats_add(&s->bytes[op], t->bytes[op]);
+        stats_add(&s->errors[op], t->errors[op]);
+    }
 }
 
 /* Shows all answers at once and kicks the guest once, if it asked for it. */
 static void push(struct blk_queue *q)
 {
+    struct tally t = {{0}, {0}, {0}};
     struct io_req *r;
     int rc;
 
     if (!q->answered.head)
         return;
     if (!q->ring_dead && ring_back_push(&q->ring)) {
-        q->stats->notifies++;
+        stats_add(&q->stats->notifies, 1);
         rc = evtchn_notify(&q->ev, q->port);
         if (rc)
             blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
     }
     q->now_ns = ticks_ns();
     while ((r = list_take(&q->answered))) {
-        count(q, r, q->now_ns);
+        count(q, r, q->now_ns, &t);
         journal_free(&q->journal, index_of(q, r));
         set_state(r, IO_FREE);
         list_push(&q->free, r); /* the last used is still in the cache */
         q->in_flight--;
     }
+    publish(q->stats, &t);
 }
 
 /* ---- the disk ---- */
@@ -465,7 +481,7 @@ bool io_sweep(struct blk_queue *q)
 {
     bool more;
 
-    q->stats->sweeps++;
+    stats_add(&q->stats->sweeps, 1);
     retry_stalled(q);
     if (barrier_is_due(q)) {
         q->barrier_begun = true;

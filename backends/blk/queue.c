@@ -94,7 +94,7 @@ static void hear(struct blk_queue *q)
             /* A port number from before a reconnect means nothing any more. */
             if (e.index == q->port && e.index != 0) {
                 q->masked = true;
-                q->stats->events++;
+                stats_add(&q->stats->events, 1);
             }
             break;
         case WAIT_DISK:
