@@ -143,7 +143,8 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
         return why_set(why, -EPROTO, "CONNECT with %u queues", c.queues);
     ticks_calibrate();
     dev->told = dev->stalled = false;
-    filter_reset(&dev->shared.filter, c.mcast);
+    /* What the guest has subscribed to died with the worker before us: it gets all. */
+    filter_reset(&dev->shared.filter, c.mcast && !w->resume);
     rc = prepare_port(dev, &c, why);
     while (dev->running < c.queues && !rc) {
         rc = crew_connect(&dev->crew[dev->running], &c, dev->setup.mtu, why);

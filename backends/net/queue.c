@@ -41,6 +41,9 @@ int net_queue_init(struct net_queue *q, struct worker *w, struct net_shared *sha
     q->index = index;
     q->port_fd = port_fd;
     q->command_fd = command_fd;
+    q->tx_answers =
+        w->box ? (struct answers *)(void *)w->box->journal + 2 * index : q->spare_answers;
+    q->rx_answers = q->tx_answers + 1;
     rc = evtchn_open(&q->ev);
     if (!rc)
         rc = evtchn_restrict(&q->ev, w->id.domid);
@@ -64,16 +67,50 @@ void net_queue_fini(struct net_queue *q)
     munmap(q->rx_area, (size_t)RX_FRAMES * RX_STRIDE);
 }
 
+void net_queue_put(struct ring *r, struct answers *a, uint32_t upto, size_t size)
+{
+    uint64_t rsp;
+
+    /* From here on they count: the first put may destroy a request. */
+    answers_commit(a, upto);
+    while (r->prod != upto) {
+        rsp = answers_get(a, r->prod);
+        ring_back_put(r, &rsp, size);
+    }
+}
+
+/* A dead worker's answers may lie on the ring, unpushed, where requests were: they are put again.
+ * Frames behind them that it had taken are taken again: sent twice rather than lost. */
+static int take_up(struct ring *r, struct answers *a, void *page, uint32_t slot_size,
+                   size_t rsp_size)
+{
+    uint32_t from = ring_back_answered(page), n = answers_pending(a, from);
+    int rc = ring_back_resume(r, page, NETIF_PAGE, slot_size, n);
+
+    if (rc)
+        return rc;
+    net_queue_put(r, a, from + n, rsp_size);
+    (void)!ring_back_push(r); /* both channels are kicked when all is connected */
+    return 0;
+}
+
 static int map_ring(struct net_queue *q, struct ring *r, void **page, uint32_t ref,
                     uint32_t slot_size, const char *which, struct why *why)
 {
+    struct answers *a = r == &q->tx ? q->tx_answers : q->rx_answers;
     int rc;
 
     *page = grant_map(&q->w->grant, q->w->id.domid, &ref, 1);
     if (!*page)
         return why_set(why, -errno, "queue %u: cannot map the %s ring, grant %u: %s", q->index,
                        which, ref, strerror(errno));
-    rc = ring_back_attach(r, *page, NETIF_PAGE, slot_size);
+    if (q->w->resume) {
+        rc = take_up(r, a, *page, slot_size,
+                     r == &q->tx ? sizeof(struct netif_tx_rsp) : NETIF_RX_SLOT);
+    } else {
+        rc = ring_back_attach(r, *page, NETIF_PAGE, slot_size);
+        answers_start(a, r->prod);
+    }
     return rc ? why_set(why, rc, "queue %u: the %s ring's indices are impossible", q->index, which)
               : 0;
 }
@@ -133,7 +170,8 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
         net_queue_disconnect(q);
         return rc;
     }
-    forget_old_frames(q);
+    if (!q->w->resume)
+        forget_old_frames(q);
     /* What the guest put on the ring before we were bound sent us no event. */
     q->serving = true;
     for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++)

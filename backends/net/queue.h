@@ -15,6 +15,7 @@
 #include "backends/net/rx.h"
 #include "backends/net/shared.h"
 #include "backends/net/tx.h"
+#include "transport/xen/journal.h"
 #include "transport/xen/reactor.h"
 #include "transport/xen/ring.h"
 #include "transport/xen/worker_loop.h"
@@ -84,6 +85,10 @@ struct net_queue {
     const char *fault_text; /* static string */
     void *tx_page, *rx_page;
     struct ring tx, rx;
+    /* Answers are noted there before they are put on the ring, for a successor.  The worker's box,
+     * or, in tests, spare. */
+    struct answers *tx_answers, *rx_answers;
+    struct answers spare_answers[2];
     struct tx_rules tx_rules;
     struct rx_caps rx_caps;
     struct net_port port[2]; /* tx, rx; one channel for both: only port[0] */
@@ -141,6 +146,9 @@ uint64_t net_queue_stamp(struct net_queue *q);
 /* Adds a measured sweep of n packets to the histograms; counts it in any case. */
 void net_queue_sample(struct net_queue *q, enum stat_op op, uint32_t n, uint64_t began_ns,
                       uint64_t copied_ns);
+
+/* Puts the answers noted up to number upto on the ring, once all of them are noted. */
+void net_queue_put(struct ring *r, struct answers *a, uint32_t upto, size_t size);
 
 /* ---- the two directions ---- */
 /* True when something was done. */

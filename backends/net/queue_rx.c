@@ -151,9 +151,10 @@ static void answer(struct net_queue *q, uint32_t nslots)
         uint8_t rsp[NETIF_RX_SLOT];
 
         rx_response(&q->rx_frame[s->frame % RX_FRAMES].plan, s->index, s->id, ok, rsp);
-        ring_back_put(&q->rx, rsp, sizeof(rsp));
+        answers_note(q->rx_answers, q->rx.prod + i, rsp, sizeof(rsp));
         q->count.errors[STAT_READ] += !ok;
     }
+    net_queue_put(&q->rx, q->rx_answers, q->rx.prod + nslots, NETIF_RX_SLOT);
 }
 
 static void set_stalled(struct net_queue *q, bool stalled)

@@ -176,8 +176,9 @@ static void answer(struct net_queue *q, const struct tx_packet *p, int16_t statu
     for (unsigned i = 0; i < p->nslots; i++) {
         struct netif_tx_rsp rsp = tx_response(p, i, status);
 
-        ring_back_put(&q->tx, &rsp, sizeof(rsp));
+        answers_note(q->tx_answers, q->tx.prod + i, &rsp, sizeof(rsp));
     }
+    net_queue_put(&q->tx, q->tx_answers, q->tx.prod + p->nslots, sizeof(struct netif_tx_rsp));
 }
 
 bool net_queue_tx_sweep(struct net_queue *q)
