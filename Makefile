@@ -63,7 +63,7 @@ drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
               libkmod-dev kmod liblzma-dev libzstd-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck
-DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd
+DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils
 DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
 
 # --- flags --------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ while [ $n -lt 10 ]; do
     net_up g1 10.7.0.2/24 10.7.0.1
     xl_do block-detach g1 xvda
     xl_do network-detach g1 0
+    detached "$g"
     say "round $n done"
 done
 wait_for 10 "xenstore to be as before (was $nodes_before nodes)" nodes_are "$nodes_before"

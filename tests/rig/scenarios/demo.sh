@@ -46,7 +46,8 @@ xl_do block-detach guest xvda
 xl_do network-detach guest 0
 xs_gone "/local/domain/$dd/backend/vbd/$g/51712" || fail "block-detach left the backend directory"
 xs_gone "/local/domain/$dd/backend/vif/$g/0" || fail "network-detach left the backend directory"
-say "detached"
+detached "$g"
+say "detached: no page of the guest is mapped, no channel bound"
 xl_do block-attach guest "$DISK"
 xl_do network-attach guest "mac=00:16:3e:00:00:01" bridge=xenbr0 backend=dd
 wait_for 10 "the disk to be Connected again" both_connected "$g" "$dd" vbd 51712
