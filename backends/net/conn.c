@@ -20,6 +20,13 @@ struct net_target {
     struct port port;
 };
 
+static bool any_source;
+
+void net_allow_any_source(void)
+{
+    any_source = true;
+}
+
 /* ---- the toolstack's keys ---- */
 
 static int bad_own_key(struct why *why, int rc, const char *key)
@@ -78,6 +85,7 @@ static int net_open(struct store *s, const char *dir, const struct dev_id *id, v
     rc = read_own(s, dir, id, &t->setup, &wish, why);
     wish.mtu = t->setup.mtu;
     t->setup.queues = wish.queues;
+    t->setup.any_source = any_source;
     if (!rc)
         rc = port_open(&t->port, &wish, why);
     if (rc) {

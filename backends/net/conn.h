@@ -44,4 +44,8 @@ struct net_connect {
     struct net_queue_keys queue[NET_QUEUES_MAX];
 };
 
+/* For drvdomd: guests whose interfaces are opened from now on may send from any MAC address, for
+ * those that bridge or route for others.  Otherwise only from their own (N24). */
+void net_allow_any_source(void);
+
 #endif

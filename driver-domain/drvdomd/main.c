@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/net/conn.h"
 #include "driver-domain/drvdomd/keys.h"
 #include "driver-domain/drvdomd/spawn.h"
 #include "driver-domain/drvdomd/testkill.h"
@@ -20,13 +21,15 @@
 #include "transport/base/log.h"
 
 static const char usage[] =
-    "usage: drvdomd [--bin DIR] [--log error|warn|info|debug] [--allow-test-kill]\n"
+    "usage: drvdomd [--bin DIR] [--log error|warn|info|debug] [--any-source-mac] "
+    "[--allow-test-kill]\n"
     "\n"
     "Serves the block and network devices that the toolstack attaches to this domain\n"
     "(disk=[...,backend=NAME] and vif=[...,backend=NAME] of xl.cfg).\n"
     "\n"
     "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
     "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
+    "  --any-source-mac   let guests send from other MAC addresses than their own\n"
     "  --allow-test-kill  die on request of dom0 (drvdom-schema(5)): for the tests of recovery\n"
     "  --version    print the version and exit\n"
     "  --help       print this and exit\n"
@@ -56,6 +59,7 @@ static int parse_options(int argc, char **argv)
     static const struct option longs[] = {
         {"bin", required_argument, NULL, 'b'},
         {"log", required_argument, NULL, 'l'},
+        {"any-source-mac", no_argument, NULL, 'm'},
         {"allow-test-kill", no_argument, NULL, 'k'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -80,6 +84,9 @@ static int parse_options(int argc, char **argv)
             }
             log_set_level((enum log_level)i);
             (void)setenv("DRVDOM_LOG", optarg, 1); /* the workers inherit it */
+            break;
+        case 'm':
+            net_allow_any_source();
             break;
         case 'k':
             daemon_state.allow_test_kill = true;
