@@ -268,7 +268,10 @@ include tests/fakexen/fakexen.mk
 
 # Whole backends, the shipped programs, in several domains (root).  evil-blk: the catalogue of hostile
 # block frontends, at once under sanitizers and on the programs as they are, sandbox and all.
-.PHONY: loop evil-blk
+.PHONY: loop evil-blk mutants-blk
+# Minutes: each defence taken away in a copy of HEAD, and the catalogue must notice.
+mutants-blk:
+	@tests/evil/mutants
 loop: bins fakexen
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
