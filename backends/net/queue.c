@@ -156,6 +156,7 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
     q->fault = 0;
     q->fault_text = NULL;
     q->idle_wakes = 0;
+    q->tx_owed = 0;
     q->rx_notify = c->rx_notify;
     q->tx_rules = (struct tx_rules){.frame_max = mtu + 14, .gso4 = true, .gso6 = true};
     q->rx_caps = (struct rx_caps){
@@ -259,6 +260,8 @@ void net_queue_notify(struct net_queue *q, struct net_port *p)
     if (!p->local)
         return;
     rc = evtchn_notify(&q->ev, p->local);
+    if (p == &q->port[0])
+        q->tx_owed = 0;
     q->count.notifies++;
     if (rc)
         net_queue_fault(q, rc, "the guest has closed its event channel");
@@ -341,6 +344,8 @@ static uint64_t serve(struct net_queue *q)
     q->woken = false;
     more = q->serving && net_queue_tx_rest(q);
     more |= q->serving && net_queue_rx_rest(q);
+    if (q->serving)
+        net_queue_tx_pay(q);
     if (more)
         return 0;
     sleep_ns = acknowledge(q);

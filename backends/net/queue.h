@@ -24,6 +24,7 @@ enum {
     /* Transmit: packets per sweep, and the memory they are copied to. */
     TX_BATCH = 64,
     TX_ARENA = 512 << 10,
+    TX_LAZY_NS = 30000, /* how long an event about answers may be put off */
     /* Receive: frames taken from the port and not yet in the guest's slots, at most; and reads
      * that wait in the kernel at a time. */
     RX_FRAMES = 32,
@@ -102,6 +103,7 @@ struct net_queue {
 
     /* Transmit. */
     bool tx_limited;     /* the rate is used up for now */
+    uint32_t tx_owed;    /* an event about answers: 0 none, 1 of this round, 2 of the last one */
     uint32_t tx_writing; /* submitted to the port, not completed: the arena is in use */
     struct tx_work tx_work[TX_BATCH];
 
@@ -157,6 +159,8 @@ bool net_queue_rx_sweep(struct net_queue *q);
 /* Before sleeping: asks the guest for the events needed.  True: do not sleep, there is work. */
 bool net_queue_tx_rest(struct net_queue *q);
 bool net_queue_rx_rest(struct net_queue *q);
+/* Sends the event about answers that is due. */
+void net_queue_tx_pay(struct net_queue *q);
 /* Completions of port operations; tags are theirs. */
 enum { NET_TAG_WRITE = 1 << 16 }; /* else a read, tag = buffer */
 void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res);

@@ -200,7 +200,7 @@ bool net_queue_tx_sweep(struct net_queue *q)
     for (unsigned i = 0; i < n; i++)
         answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
     if (ring_back_push(&q->tx))
-        net_queue_notify(q, &q->port[0]);
+        q->tx_owed = MAX(q->tx_owed, 1u);
     net_queue_sample(q, STAT_WRITE, n, began, copied_at);
     return true;
 }
@@ -215,6 +215,22 @@ bool net_queue_tx_rest(struct net_queue *q)
     if (rc < 0)
         net_queue_fault(q, rc, "tx ring: impossible producer index");
     return rc > 0;
+}
+
+void net_queue_tx_pay(struct net_queue *q)
+{
+    if (q->tx_owed == 0)
+        return;
+    /* Answers are not urgent: the guest mostly finds them when it sends the next packet.  So the
+     * event waits for the next round, which an answer from the world, or TX_LAZY_NS, begins. */
+    if (q->tx_owed == 1) {
+        q->tx_owed = 2;
+        q->wait_ns = MIN(q->wait_ns, (uint64_t)TX_LAZY_NS);
+        return;
+    }
+    q->tx_owed = 0;
+    if (ring_back_owes(&q->tx))
+        net_queue_notify(q, &q->port[0]);
 }
 
 void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res)

@@ -61,6 +61,33 @@ START_TEST(sends_a_large_segment_whole)
 }
 END_TEST
 
+/* The event about answers waits a little, is sent once, and not at all when the guest has found the
+ * answers meanwhile. */
+START_TEST(puts_off_events_about_answers)
+{
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+
+    start();
+    settle();
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    ck_assert_int_eq(net_queue_turn(q, 1), 0);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    ck_assert_uint_eq(notified[TX_PORT], 0);
+    settle();
+    ck_assert_uint_eq(notified[TX_PORT], 1);
+    ck_assert_int_eq(ring_front_rest(&tx), 0);
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    ck_assert_int_eq(net_queue_turn(q, 1), 0);
+    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    ck_assert_int_eq(ring_front_rest(&tx), 0);
+    settle();
+    ck_assert_uint_eq(notified[TX_PORT], 1);
+    stop();
+}
+END_TEST
+
 /* N15: one bad grant in the middle; the neighbours of the packet go out. */
 START_TEST(bad_grant_loses_one_packet)
 {
@@ -525,6 +552,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sends_frames_in_order);
     tcase_add_test(t, sends_a_large_segment_whole);
+    tcase_add_test(t, puts_off_events_about_answers);
     tcase_add_test(t, bad_grant_loses_one_packet);
     tcase_add_test(t, failed_copy_sends_nothing);
     tcase_add_test(t, stops_on_broken_rings);

@@ -181,6 +181,29 @@ static void *producer(void *arg)
     return arg;
 }
 
+/* A notification that was put off is owed until the frontend has asked for a later one. */
+START_TEST(knows_what_it_owes)
+{
+    for (uint32_t start = 0u - 2u; start != 3; start++) {
+        struct item in = item(1);
+
+        pair_at(start);
+        put(1);
+        (void)!ring_front_push(&front);
+        ck_assert_int_eq(ring_back_take(&back, &in), 1);
+        ck_assert(!ring_back_owes(&back)); /* nothing was pushed */
+        ring_back_put(&back, &in, sizeof(in));
+        ck_assert(ring_back_push(&back));
+        ck_assert(ring_back_owes(&back));
+        ck_assert_int_eq(ring_front_take(&front, &in), 1);
+        ck_assert_int_eq(ring_front_rest(&front), 0);
+        ck_assert(!ring_back_owes(&back));
+        ring_raw_set(&front, 3, start + 2 * SLOTS); /* nonsense is not owed */
+        ck_assert(!ring_back_owes(&back));
+    }
+}
+END_TEST
+
 START_TEST(no_lost_wake_up)
 {
     pthread_t t;
@@ -281,6 +304,7 @@ int main(void)
     tcase_add_test(t, refuses_to_overrun_unanswered_slots);
     tcase_add_test(t, attach_checks_and_resumes);
     tcase_add_test(t, notifies_only_when_asked);
+    tcase_add_test(t, knows_what_it_owes);
     tcase_add_test(t, no_lost_wake_up);
     tcase_add_test(t, takes_one_private_copy);
     tcase_add_test(t, resume_goes_on_behind_what_was_taken);

@@ -161,6 +161,16 @@ bool ring_back_push(struct ring *r)
     return publish(&r->sh->rsp_prod, &r->sh->rsp_event, &r->pushed, r->prod);
 }
 
+bool ring_back_owes(const struct ring *r)
+{
+    uint32_t ev;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    ev = atomic_load_explicit(&r->sh->rsp_event, memory_order_relaxed);
+    /* In the past, but by no more than a ring: else it is not an index that was ever waited for. */
+    return r->pushed - ev < r->slots;
+}
+
 int ring_back_rest_until(struct ring *r, uint32_t more)
 {
     int n;

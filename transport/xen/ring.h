@@ -66,6 +66,11 @@ void ring_back_put(struct ring *r, const void *rsp, size_t size);
 /* Makes all put responses visible.  True: the frontend asked to be notified. */
 bool ring_back_push(struct ring *r) must_check;
 
+/* Is the frontend still waiting for an event that the responses pushed so far should have brought?
+ * For a notification that was put off: by now it may have found the responses by itself, and an
+ * event without news counts against us (Linux delays such channels). */
+bool ring_back_owes(const struct ring *r);
+
 /* Asks for an event at the next request, then looks again: 1 when requests came meanwhile (go on
  * taking), 0 when it is safe to sleep, -EPROTO. */
 int ring_back_rest(struct ring *r) must_check;
