@@ -261,7 +261,9 @@ enum { CHUNK = 64 }; /* pages shared by one call */
 
 static int make_pages(struct bf_conn *c)
 {
-    unsigned want = c->want.pages ? MIN(c->want.pages, (unsigned)BF_PAGES_MAX) : BF_PAGES_MAX;
+    /* Another frontend of this guest shares the limit of pages: plain requests need fewer. */
+    unsigned usual = c->indirect > BF_SEGS_DIRECT ? BF_PAGES_MAX : BF_PAGES_PLAIN;
+    unsigned want = c->want.pages ? MIN(c->want.pages, (unsigned)BF_PAGES_MAX) : usual;
 
     while (c->nr_pages < want) {
         uint32_t n = MIN(want - c->nr_pages, (uint32_t)CHUNK);

@@ -20,8 +20,9 @@ enum {
     BF_QUEUES_MAX = 8,
     BF_ORDER_MAX = 4,
     BF_RING_PAGES_MAX = 1 << BF_ORDER_MAX,
-    BF_SEGS_MAX = 256,  /* of one request of ours */
-    BF_PAGES_MAX = 896, /* data pages: rings and tests fit beside them in SHARE_MAX */
+    BF_SEGS_MAX = 256,    /* of one request of ours */
+    BF_PAGES_MAX = 896,   /* data pages: rings and tests fit beside them in SHARE_MAX */
+    BF_PAGES_PLAIN = 448, /* the usual number where no request is indirect */
     BF_SLOTS_MAX = 32 << BF_ORDER_MAX,
     BF_WHY_MAX = 200,
 };
@@ -44,7 +45,7 @@ struct bf_want {
     bool all_or_nothing; /* -EOPNOTSUPP when less is offered */
     bool numbered;       /* say ring-page-order even for one page */
     enum bf_abi abi;
-    unsigned pages; /* data pages to share; 0: BF_PAGES_MAX */
+    unsigned pages; /* data pages to share; 0: as many as are usual */
     unsigned timeout_ms;
     /* for tests: */
     uint32_t ring_base;                           /* indexes start here */

@@ -47,13 +47,13 @@ static struct bf_seg shape(uint32_t left, uint64_t *random)
 
 uint32_t bf_io_lay(struct bf_conn *c, struct bf_io *io, uint32_t nr_sectors, uint64_t *random)
 {
-    uint32_t done = 0;
+    /* A page per request in flight stays for the segments of indirect requests. */
+    uint32_t kept = c->indirect > BF_SEGS_DIRECT ? c->nr_pages / 4 : 0, done = 0;
 
     io->nr_segs = 0;
     while (done < nr_sectors && io->nr_segs < c->indirect) {
         struct bf_seg s = shape(nr_sectors - done, random);
-        /* One page per queue's request stays for the segments of an indirect request. */
-        int page = c->nr_pages_free > BF_SLOTS_MAX / 8 ? bf_page_take(c) : -1;
+        int page = c->nr_pages_free > kept ? bf_page_take(c) : -1;
 
         if (page < 0)
             break;
