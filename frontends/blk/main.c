@@ -166,13 +166,13 @@ static enum bf_abi parse_abi(const char *text)
 
 static const struct profile *parse_profile(const char *text)
 {
-    const struct profile *p = profile_find(text);
+    const struct profile *p = bf_profile_find(text);
 
     if (p)
         return p;
     fprintf(stderr, "drvdom-blkfront: --profile %s: use one of", text);
-    for (unsigned i = 0; profile_name(i); i++)
-        fprintf(stderr, " %s", profile_name(i));
+    for (unsigned i = 0; bf_profile_name(i); i++)
+        fprintf(stderr, " %s", bf_profile_name(i));
     fputc('\n', stderr);
     exit(EXIT_USAGE);
 }
@@ -278,7 +278,7 @@ static void parse_options(int argc, char **argv)
 {
     int id, index;
 
-    opt.want.profile = profile_find("linux");
+    opt.want.profile = bf_profile_find("linux");
     while ((id = getopt_long(argc, argv, "", longs, &index)) != -1) {
         if (id == '?' || !numeric_option(id, longs[index].name, optarg))
             other_option(id);

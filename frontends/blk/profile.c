@@ -134,7 +134,7 @@ static const struct profile profiles[] = {
     },
 };
 
-const struct profile *profile_find(const char *name)
+const struct profile *bf_profile_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
         if (strcmp(profiles[i].name, name) == 0)
@@ -143,7 +143,7 @@ const struct profile *profile_find(const char *name)
     return NULL;
 }
 
-const char *profile_name(unsigned i)
+const char *bf_profile_name(unsigned i)
 {
     return i < sizeof(profiles) / sizeof(profiles[0]) ? profiles[i].name : NULL;
 }

@@ -51,8 +51,8 @@ struct profile {
 };
 
 /* NULL when there is none of that name. */
-const struct profile *profile_find(const char *name);
+const struct profile *bf_profile_find(const char *name);
 /* For usage texts: the i-th name, NULL behind the last. */
-const char *profile_name(unsigned i);
+const char *bf_profile_name(unsigned i);
 
 #endif

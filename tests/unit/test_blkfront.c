@@ -250,8 +250,8 @@ START_TEST(no_profile_waits_for_what_a_backend_never_does)
 {
     unsigned n = 0;
 
-    for (; profile_name(n); n++) {
-        const struct profile *p = profile_find(profile_name(n));
+    for (; bf_profile_name(n); n++) {
+        const struct profile *p = bf_profile_find(bf_profile_name(n));
 
         ck_assert_ptr_nonnull(p);
         for (unsigned i = 0; i < PROFILE_STEPS; i++) {
@@ -263,7 +263,7 @@ START_TEST(no_profile_waits_for_what_a_backend_never_does)
         }
     }
     ck_assert_uint_eq(n, 11);
-    ck_assert_ptr_null(profile_find("solaris"));
+    ck_assert_ptr_null(bf_profile_find("solaris"));
 }
 END_TEST
 
