@@ -84,6 +84,24 @@ key physical-device-path
     optional
     summary  Path of the block device; hotplug scripts write it
 
+key limit-iops
+    type     uint 0..1000000000
+    owner    toolstack
+    default  0
+    summary  Most requests per second, over all queues; 0: no limit
+    text     The three limits may be changed while the disk is in use; what a guest asks for beyond
+    text     them waits in its ring.
+key limit-bytes
+    type     uint 0..1152921504606846976
+    owner    toolstack
+    default  0
+    summary  Most bytes per second, read and written together; 0: no limit
+key limit-burst
+    type     uint 0..60000
+    owner    toolstack
+    default  100
+    summary  Milliseconds of unused allowance that may be saved up
+
 # --- the disk ---
 
 key sectors

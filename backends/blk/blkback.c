@@ -204,6 +204,21 @@ static void blk_disconnect(struct worker *w)
     finish_disconnect(w);
 }
 
+static int blk_limits(struct worker *w, const void *payload, size_t len)
+{
+    struct blkback *b = w->dev;
+    struct blk_live l;
+
+    if (len != sizeof(l))
+        return -EPROTO;
+    memcpy(&l, payload, sizeof(l));
+    for (uint32_t i = 0; i < b->nr_connected; i++)
+        blk_queue_set_live(&b->queue[i], &l);
+    log_info("%llu sectors; %u requests/s, %llu bytes/s (0: no limit)",
+             (unsigned long long)l.sectors, l.iops, (unsigned long long)l.bytes);
+    return 0;
+}
+
 static int blk_threads(struct worker *w)
 {
     struct blkback *b = w->dev;
@@ -223,4 +238,5 @@ const struct worker_ops blkback_ops = {
     .threads = blk_threads,
     .connect = blk_connect,
     .disconnect = blk_disconnect,
+    .limits = blk_limits,
 };

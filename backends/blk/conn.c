@@ -20,9 +20,26 @@ struct blk_dev {
     struct target target;
     struct dev_id id;
     bool cdrom, removable, discard;
+    struct blk_live live; /* what the worker knows */
 };
 
 /* ---- our own directory ---- */
+
+/* Limits that cannot be read are none: a typing error must not stop a guest's disk. */
+static void read_limits(struct store *s, const char *dir, struct blk_live *l)
+{
+    int rc = vbd_back_get_limit_iops(s, 0, dir, &l->iops);
+
+    if (!rc)
+        rc = vbd_back_get_limit_bytes(s, 0, dir, &l->bytes);
+    if (!rc)
+        rc = vbd_back_get_limit_burst(s, 0, dir, &l->burst_ms);
+    if (!rc)
+        return;
+    log_peer("%s: no limits: %s", dir, rc == -EINVAL ? schema_last_error() : strerror(-rc));
+    l->iops = l->burst_ms = 0;
+    l->bytes = 0;
+}
 
 static int blk_open(struct store *s, const char *dir, const struct dev_id *id, void **out,
                     struct why *why)
@@ -56,6 +73,8 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         free(d);
         return rc;
     }
+    d->live.sectors = d->target.sectors;
+    read_limits(s, dir, &d->live);
     d->discard = d->discard && d->target.discard_unit > 0;
     log_info("disk %u/%u is \"%s\": %llu sectors, %s%s%s", id->domid, id->devid, params,
              (unsigned long long)d->target.sectors, d->target.readonly ? "read-only, " : "",
@@ -71,6 +90,22 @@ static void blk_close(void *dev)
 
     target_close(&d->target);
     free(d);
+}
+
+static int blk_refresh(void *dev, struct store *s, const char *dir, bool all, void *payload,
+                       bool *announce)
+{
+    struct blk_dev *d = dev;
+    struct blk_live l = {0};
+
+    *announce = target_resized(&d->target);
+    l.sectors = d->target.sectors;
+    read_limits(s, dir, &l);
+    if (!all && memcmp(&l, &d->live, sizeof(l)) == 0)
+        return 0;
+    d->live = l;
+    memcpy(payload, &l, sizeof(l));
+    return (int)sizeof(l);
 }
 
 static uint32_t info_flags(const struct blk_dev *d)
@@ -271,7 +306,7 @@ static int read_front(const struct blk_dev *d, struct store *s, store_txn t, con
     bool numbered = false;
     int rc = read_abi(s, t, dir, c, why);
 
-    c->sectors = d->target.sectors;
+    c->live = d->live;
     if (!rc)
         rc = read_ring_size(s, t, dir, c, &numbered, why);
     if (rc)
@@ -310,4 +345,5 @@ const struct backend_class blk_backend_class = {
     .publish = blk_publish,
     .setup = blk_setup,
     .read_front = blk_read_front,
+    .refresh = blk_refresh,
 };

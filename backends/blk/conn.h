@@ -34,10 +34,18 @@ struct blk_connect_queue {
     uint32_t ring_ref[BLK_RING_PAGES_MAX];
 };
 
+/* What may change while a frontend is connected: LIMITS payload, and part of CONNECT. */
+struct blk_live {
+    uint64_t sectors;  /* of 512 bytes */
+    uint64_t bytes;    /* bytes per second, of the whole device; 0: no limit */
+    uint32_t iops;     /* requests per second */
+    uint32_t burst_ms; /* how long at most it may save up what it did not use */
+};
+
 /* CONNECT payload: the frontend's keys, read in one transaction, checked. */
 struct blk_connect {
-    uint64_t sectors; /* now: a disk may have been resized between two connections */
-    uint32_t abi;     /* enum blkif_abi */
+    struct blk_live live;
+    uint32_t abi; /* enum blkif_abi */
     uint32_t queues;
     uint32_t ring_pages; /* of each queue */
     bool persistent;     /* the frontend uses the same grants again */

@@ -294,11 +294,13 @@ static void go(struct blk_queue *q, struct io_req *r)
 /* A decoded request: on its way, or it waits until there is room for its data (in order). */
 static void begin(struct blk_queue *q, struct io_req *r)
 {
+    quota_take(&q->iops, 1);
     if (r->plan.nr_seg == 0) {
         advance(q, r);
         return;
     }
     r->len = (uint32_t)(r->plan.nr_sectors * BLKIF_SECTOR);
+    quota_take(&q->bytes, r->len);
     if (q->stalled.head || !data_place(q, r))
         io_list_add(&q->stalled, r);
     else
@@ -339,9 +341,23 @@ static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_sl
         begin(q, r);
 }
 
-bool io_is_full(const struct blk_queue *q)
+static bool has_no_room(const struct blk_queue *q)
 {
     return !q->free.head || q->stalled.head || q->barrier;
+}
+
+bool io_is_full(const struct blk_queue *q)
+{
+    return has_no_room(q) || q->throttled_until_ns;
+}
+
+/* Has the device used up what its limits allow?  What it may not have now stays in the ring. */
+static bool is_throttled(struct blk_queue *q)
+{
+    uint64_t a = quota_wait_ns(&q->iops, q->now_ns), b = quota_wait_ns(&q->bytes, q->now_ns);
+
+    q->throttled_until_ns = a || b ? q->now_ns + MAX(a, b) : 0;
+    return q->throttled_until_ns;
 }
 
 /* A barrier that all before it have finished for. */
@@ -358,7 +374,7 @@ static bool take(struct blk_queue *q)
     for (uint32_t budget = q->ring.slots; budget > 0; budget--) {
         int rc;
 
-        if (q->stopping || q->ring_dead || io_is_full(q))
+        if (q->stopping || q->ring_dead || has_no_room(q) || is_throttled(q))
             return false;
         rc = ring_back_take(&q->ring, &raw);
         if (rc < 0)

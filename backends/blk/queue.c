@@ -75,11 +75,15 @@ static bool rest(struct blk_queue *q)
 
 static uint64_t sleep_ns(const struct blk_queue *q)
 {
+    uint64_t at = q->unmask_at_ns;
+
     /* No limit otherwise: a timer costs a hypercall to set and another to cancel.  The main thread
      * looks after lost events. */
-    if (!q->unmask_at_ns)
+    if (q->throttled_until_ns && (!at || q->throttled_until_ns < at))
+        at = q->throttled_until_ns;
+    if (!at)
         return UINT64_MAX;
-    return q->unmask_at_ns > q->now_ns ? q->unmask_at_ns - q->now_ns : 0;
+    return at > q->now_ns ? at - q->now_ns : 0;
 }
 
 /* ---- the thread ---- */
@@ -107,6 +111,27 @@ static void hear(struct blk_queue *q)
     }
 }
 
+/* Size and limits that the main thread has set meanwhile. */
+static void take_up_live(struct blk_queue *q)
+{
+    struct queue_live *l = &q->live;
+    uint32_t version = atomic_load_explicit(&l->version, memory_order_acquire);
+    uint64_t iops, bytes, burst_ms;
+
+    if (version == q->live_version)
+        return;
+    q->live_version = version;
+    q->rules.sectors = atomic_load_explicit(&l->sectors, memory_order_relaxed);
+    iops = atomic_load_explicit(&l->iops, memory_order_relaxed);
+    bytes = atomic_load_explicit(&l->bytes, memory_order_relaxed);
+    burst_ms = atomic_load_explicit(&l->burst_ms, memory_order_relaxed);
+    /* A limit, however small, is never rounded to none. */
+    iops = iops ? MAX(iops / q->share, UINT64_C(1)) : 0;
+    bytes = bytes ? MAX(bytes / q->share, UINT64_C(1)) : 0;
+    quota_init(&q->iops, iops, iops / 1000 * burst_ms + iops % 1000 * burst_ms / 1000, q->now_ns);
+    quota_init(&q->bytes, bytes, bytes / 1000 * burst_ms, q->now_ns);
+}
+
 static bool is_drained(const struct blk_queue *q)
 {
     return q->in_flight == 0 && (q->stopping || q->ring_dead);
@@ -132,6 +157,7 @@ static void serve(struct blk_queue *q)
         q->now_ns = ticks_ns();
         if (atomic_load_explicit(&q->want, memory_order_acquire) != QUEUE_RUN)
             q->stopping = true;
+        take_up_live(q);
         hear(q);
         sleepy = !io_sweep(q);
         if (is_drained(q))
@@ -253,7 +279,7 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
 
     q->rules = (struct req_rules){
         .abi = (enum blkif_abi)c->abi,
-        .sectors = c->sectors,
+        .sectors = c->live.sectors,
         .readonly = q->setup->readonly,
         .indirect_segs = BLK_INDIRECT_SEGS,
         .flush = true,
@@ -263,6 +289,9 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
     q->ring_dead = q->stopping = q->useful = false;
     q->useless = 0;
     q->unmask_at_ns = 0;
+    q->throttled_until_ns = 0;
+    q->share = c->queues;
+    blk_queue_set_live(q, &c->live);
     /* Xen marks a port pending when it is bound, and a parked thread drops what it hears: so the
      * port may stand masked already, and the first rest unmasks it. */
     q->masked = true;
@@ -298,6 +327,16 @@ void blk_queue_start(struct blk_queue *q)
 {
     atomic_store_explicit(&q->want, QUEUE_RUN, memory_order_relaxed);
     atomic_store_explicit(&q->is, QUEUE_RUNNING, memory_order_release);
+    wait_kick(&q->wait);
+}
+
+void blk_queue_set_live(struct blk_queue *q, const struct blk_live *l)
+{
+    atomic_store_explicit(&q->live.sectors, l->sectors, memory_order_relaxed);
+    atomic_store_explicit(&q->live.iops, l->iops, memory_order_relaxed);
+    atomic_store_explicit(&q->live.bytes, l->bytes, memory_order_relaxed);
+    atomic_store_explicit(&q->live.burst_ms, l->burst_ms, memory_order_relaxed);
+    atomic_fetch_add_explicit(&q->live.version, 1, memory_order_release);
     wait_kick(&q->wait);
 }
 

@@ -20,6 +20,7 @@
 #include "backends/blk/disk.h"
 #include "backends/blk/persist.h"
 #include "backends/blk/pool.h"
+#include "backends/blk/quota.h"
 #include "backends/blk/req.h"
 #include "backends/blk/wait.h"
 #include "transport/xen/backend.h"
@@ -65,6 +66,12 @@ struct io_list {
 enum queue_want { QUEUE_STOP, QUEUE_RUN };
 enum queue_is { QUEUE_PARKED, QUEUE_RUNNING, QUEUE_FAULTED };
 
+/* struct blk_live on its way from the main thread to a queue: fields first, then `version`. */
+struct queue_live {
+    _Atomic uint64_t sectors, bytes;
+    _Atomic uint32_t iops, burst_ms, version;
+};
+
 struct blk_queue {
     /* for the device's life */
     struct wait wait;
@@ -79,6 +86,7 @@ struct blk_queue {
 
     int done_fd; /* eventfd of the main thread: kicked when `is` leaves QUEUE_RUNNING */
     _Atomic int want, is;
+    struct queue_live live;
     struct why fault;
     int fault_err;
     uint8_t *buf; /* all data goes through it; its pages are given out by `pool` */
@@ -110,6 +118,12 @@ struct blk_queue {
     bool ring_dead; /* the peer broke it: nothing is put any more */
     bool stopping;  /* take nothing new */
 
+    /* limits */
+    uint32_t live_version; /* of `live` that is in use */
+    uint32_t share;        /* the device's limits are shared out evenly: one part of so many */
+    struct quota iops, bytes;
+    uint64_t throttled_until_ns; /* 0: not throttled */
+
     /* resting */
     bool masked;           /* an event was delivered and not yet unmasked */
     bool useful;           /* a request was taken since the last unmask */
@@ -133,6 +147,8 @@ void blk_queue_start(struct blk_queue *q);
 /* Asks the thread to drain and park; done_fd tells when blk_queue_is_running() has become false. */
 void blk_queue_stop(struct blk_queue *q);
 bool blk_queue_is_running(const struct blk_queue *q);
+/* Main thread, at any time: the disk's size and limits from now on. */
+void blk_queue_set_live(struct blk_queue *q, const struct blk_live *l);
 /* Main thread, thread parked: unmaps, unbinds, frees. Idempotent. */
 void blk_queue_release(struct blk_queue *q, struct grant *g);
 

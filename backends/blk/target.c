@@ -84,22 +84,36 @@ static int open_and_claim(struct target *t, const char *path)
     return t->fd < 0 ? -errno : 0;
 }
 
+static int get_bytes(const struct target *t, uint64_t *bytes)
+{
+    struct stat st;
+
+    if (t->blockdev)
+        return ioctl(t->fd, BLKGETSIZE64, bytes) ? -errno : 0;
+    if (fstat(t->fd, &st))
+        return -errno;
+    *bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+bool target_resized(struct target *t)
+{
+    uint64_t bytes, before = t->sectors;
+
+    if (get_bytes(t, &bytes) == 0 && bytes >= BLKIF_SECTOR)
+        t->sectors = bytes / BLKIF_SECTOR;
+    return t->sectors != before;
+}
+
 static int read_size(struct target *t, const char *path, struct why *why)
 {
     uint64_t bytes = 0;
-    struct stat st;
-    int ro = 0;
+    int ro = 0, rc = get_bytes(t, &bytes);
 
-    if (t->blockdev) {
-        if (ioctl(t->fd, BLKGETSIZE64, &bytes))
-            return why_open(why, -errno, path, t->readonly);
-        if (!t->readonly && ioctl(t->fd, BLKROGET, &ro) == 0 && ro)
-            return why_open(why, -EROFS, path, false);
-    } else {
-        if (fstat(t->fd, &st))
-            return why_open(why, -errno, path, t->readonly);
-        bytes = (uint64_t)st.st_size;
-    }
+    if (rc)
+        return why_open(why, rc, path, t->readonly);
+    if (t->blockdev && !t->readonly && ioctl(t->fd, BLKROGET, &ro) == 0 && ro)
+        return why_open(why, -EROFS, path, false);
     t->sectors = bytes / BLKIF_SECTOR;
     if (t->sectors == 0)
         return why_set(why, -ENOSPC, "disk \"%s\" has a size of %llu bytes; nothing to serve", path,

@@ -37,4 +37,8 @@ struct target {
 int target_open(struct target *t, const char *params, bool readonly, struct why *why) must_check;
 void target_close(struct target *t);
 
+/* Looks whether the target has become larger or smaller: true and t->sectors is new.  A size of 0
+ * (a medium gone, a device failing) is not taken over: requests fail by themselves then. */
+bool target_resized(struct target *t);
+
 #endif

@@ -256,10 +256,29 @@ static void on_timer(void *arg)
     step(arg, XB_TIMER);
 }
 
+/* Limits or the size of a connected device may have changed.  Size keys and state go into one
+ * transaction: that is how frontends are told (peers 3.2, blkif.h). */
+static void refresh(struct device *dev, bool all)
+{
+    uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
+    bool announce = false;
+    int n;
+
+    if (gone(dev) || dev->xenbus.phase != XB_SERVING || !dev->class->refresh)
+        return;
+    n = dev->class->refresh(dev->target, dev->d->store, dev->dir, all, payload, &announce);
+    /* The worker first: a frontend that hears of more sectors may use them at once. */
+    if (n > 0 && spawn_tell(dev, WORKER_LIMITS, payload, (size_t)n))
+        log_warn("%s: its worker cannot be told of new limits", dev->name);
+    if (announce && dev->xenbus.announced)
+        (void)write_state(dev, XENBUS_CONNECTED);
+}
+
 void device_look(struct device *dev)
 {
     dev->dirty = false;
     step(dev, XB_LOOK);
+    refresh(dev, false);
 }
 
 static void serving_ended(struct device *dev, const char *text)
@@ -284,6 +303,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
         dev->lost_ns = 0;
         dev->served_ns = clock_ns();
         step(dev, XB_CONNECTED);
+        refresh(dev, true); /* a successor was told what its predecessor was told at first */
         break;
     case WORKER_DISCONNECTED:
         step(dev, XB_DISCONNECTED);

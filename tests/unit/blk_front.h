@@ -265,8 +265,10 @@ static bool want_persistent;
 
 static void connect_queue(uint32_t pages)
 {
-    conn = (struct blk_connect){
-        .sectors = DISK_SECTORS, .queues = 1, .ring_pages = pages, .persistent = want_persistent};
+    conn = (struct blk_connect){.live.sectors = DISK_SECTORS,
+                                .queues = 1,
+                                .ring_pages = pages,
+                                .persistent = want_persistent};
     conn.queue[0].port = 9;
     for (uint32_t i = 0; i < pages; i++)
         conn.queue[0].ring_ref[i] = RING_GREF + i;

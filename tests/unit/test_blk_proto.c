@@ -318,6 +318,55 @@ START_TEST(persistent_but_not_mappable)
 }
 END_TEST
 
+static uint64_t time_of(unsigned n)
+{
+    uint64_t start = clock_ns();
+
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_int_eq(one(make(BLKIF_READ, i, 4, 0)), BLKIF_OKAY);
+    return (clock_ns() - start) / 1000000;
+}
+
+START_TEST(limits_change_while_it_runs)
+{
+    struct blk_live l = {.sectors = DISK_SECTORS, .iops = 100, .burst_ms = 50};
+    uint64_t ms;
+
+    ck_assert_uint_lt(time_of(50), 400);
+    blk_queue_set_live(&q, &l);
+    usleep(20000);
+    ms = time_of(55); /* 5 at once, 50 at 100 per second */
+    ck_assert(ms >= 480 && ms < 900);
+    l = (struct blk_live){.sectors = DISK_SECTORS, .bytes = 1048576, .burst_ms = 16};
+    blk_queue_set_live(&q, &l);
+    usleep(20000);
+    ms = time_of(36); /* of 16 KiB: one at once, one overdraws, 64 per second */
+    ck_assert(ms >= 480 && ms < 900);
+    l = (struct blk_live){.sectors = DISK_SECTORS, .iops = 1};
+    blk_queue_set_live(&q, &l);
+    usleep(20000);
+    ck_assert_uint_lt(time_of(1), 500);
+    disconnect(); /* does not wait for what the limits hold back */
+}
+END_TEST
+
+START_TEST(the_disk_grows_and_shrinks)
+{
+    struct blk_live l = {.sectors = DISK_SECTORS + 8};
+
+    ck_assert_int_eq(one(make(BLKIF_READ, 1, 1, DISK_SECTORS)), BLKIF_ERROR);
+    ck_assert_int_eq(ftruncate(disk_fd, (off_t)(DISK_SECTORS + 8) * 512), 0);
+    blk_queue_set_live(&q, &l);
+    usleep(20000);
+    ck_assert_int_eq(one(make(BLKIF_WRITE, 2, 1, DISK_SECTORS)), BLKIF_OKAY);
+    l.sectors = 8;
+    blk_queue_set_live(&q, &l);
+    usleep(20000);
+    ck_assert_int_eq(one(make(BLKIF_READ, 3, 1, 8)), BLKIF_ERROR);
+    ck_assert_int_eq(one(make(BLKIF_READ, 4, 1, 0)), BLKIF_OKAY);
+}
+END_TEST
+
 static void setup_with_discard(void)
 {
     open_queue();
@@ -340,6 +389,8 @@ int main(void)
     tcase_add_test(t, discard_makes_holes);
     tcase_add_test(t, every_ring_order);
     tcase_add_test(t, a_32_bit_guest);
+    tcase_add_test(t, limits_change_while_it_runs);
+    tcase_add_test(t, the_disk_grows_and_shrinks);
     tcase_add_test(t, persistent_grants_are_mapped_once);
     tcase_add_test(t, one_page_many_times);
     tcase_add_test(t, endless_fresh_grants);

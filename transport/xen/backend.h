@@ -42,6 +42,12 @@ struct backend_class {
      * its length, or -EAGAIN: keys are not complete yet, wait; or -EINVAL and why. */
     int (*read_front)(void *dev, struct store *s, store_txn t, const char *front_dir, void *payload,
                       struct why *why);
+
+    /* While connected, at every look: has what may change live changed (or `all`: whatever it is)?
+     * Fills the LIMITS payload and returns its length, 0: no change.  *announce: the keys that
+     * publish() writes have changed as well, and the frontend shall hear of it.  May be NULL. */
+    int (*refresh)(void *dev, struct store *s, const char *dir, bool all, void *payload,
+                   bool *announce);
 };
 
 extern const struct backend_class blk_backend_class;
