@@ -228,7 +228,7 @@ help:
 ## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
-## make loop       whole backends on fakexen (root);   make evil-blk  the catalogue of hostile block frontends
+## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make unit       unit tests only;   make lint   lints only
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
@@ -277,11 +277,20 @@ mutants-blk:
 loop: bins fakexen
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
+	@BIN=$(B)/bin tests/loop/net
 evil-blk: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \
 	    BIN=$(B)/bin tests/evil/blk.sh || rc=1; \
 	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-blk-asan.log; }; \
+	    exit $$rc
+
+# The same of hostile network frontends.
+evil-net: bins fakexen
+	@$(MAKE) --no-print-directory MODE=asan bins
+	@BIN=build/asan/bin tests/evil/net.sh >build/evil-net-asan.log 2>&1 & asan=$$!; rc=0; \
+	    BIN=$(B)/bin tests/evil/net.sh || rc=1; \
+	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-net-asan.log; }; \
 	    exit $$rc
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------

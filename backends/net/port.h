@@ -27,6 +27,7 @@ enum {
 struct port_wish {
     char name[IFNAMSIZ];   /* of the network interface */
     char bridge[IFNAMSIZ]; /* "": none, left for routing */
+    uint8_t mac[6];        /* the guest's: all that a bridge shall send here */
     uint32_t mtu, queues;  /* queues <= NET_QUEUES_MAX */
 };
 

@@ -4,6 +4,7 @@
  */
 #include "backends/net/port.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_arp.h>
@@ -101,6 +102,89 @@ static int set_address(int sock, const struct port_wish *wish, struct why *why)
     return 0;
 }
 
+/* ---- rtnetlink: requests without an answer ---- */
+
+enum { NETLINK_MAX = 128 };
+
+struct netlink_request {
+    struct nlmsghdr h;
+    uint8_t body[NETLINK_MAX];
+};
+
+/* Attributes are aligned to 4 (NLA_ALIGN); NLA_HDRLEN is 4. */
+static struct nlattr *add_attr(struct netlink_request *r, uint16_t type, const void *data,
+                               uint16_t len)
+{
+    struct nlattr *a = (struct nlattr *)((uint8_t *)r + r->h.nlmsg_len);
+    uint16_t whole = (uint16_t)(sizeof(*a) + len);
+
+    assert(r->h.nlmsg_len + round_up(whole, 4) <= sizeof(*r));
+    a->nla_type = type;
+    a->nla_len = whole;
+    if (len > 0)
+        memcpy(a + 1, data, len);
+    r->h.nlmsg_len += (uint32_t)round_up(whole, 4);
+    return a;
+}
+
+static void begin(struct netlink_request *r, uint16_t type, uint16_t flags, const void *body,
+                  uint32_t len)
+{
+    memset(r, 0, sizeof(*r));
+    r->h.nlmsg_type = type;
+    r->h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    memcpy(r->body, body, len);
+    r->h.nlmsg_len = (uint32_t)sizeof(r->h) + (uint32_t)round_up(len, 4);
+}
+
+/* Best effort: what the kernel thinks of it is not waited for. */
+static void request_netlink(const struct netlink_request *r, const char *what)
+{
+    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+    if (sock < 0 || send(sock, r, r->h.nlmsg_len, 0) < 0)
+        log_debug("%s: %s", what, strerror(errno));
+    if (sock >= 0)
+        close(sock);
+}
+
+/* A worker that is still ending has descriptors, too, and the interface would live as long as they
+ * do.  The name is needed by the device's successor, which may be there at once. */
+static void delete_interface(unsigned index)
+{
+    const struct ifinfomsg i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+    struct netlink_request r;
+
+    begin(&r, RTM_DELLINK, 0, &i, sizeof(i));
+    request_netlink(&r, "deleting an interface");
+}
+
+/* The guest has one address, and the bridge shall not need to learn it: frames for others, whose
+ * port is just gone, are not poured over this guest's queue (a neighbour could fill it that way),
+ * and those for this guest are not shown to others. */
+static void pin_address(const struct port_wish *wish)
+{
+    unsigned index = if_nametoindex(wish->name);
+    const struct ndmsg n = {.ndm_family = AF_BRIDGE,
+                            .ndm_ifindex = (int)index,
+                            .ndm_state = NUD_NOARP, /* static */
+                            .ndm_flags = NTF_MASTER};
+    const struct ifinfomsg i = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
+    const uint8_t no = 0;
+    struct netlink_request r;
+    struct nlattr *nest;
+
+    begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &n, sizeof(n));
+    add_attr(&r, NDA_LLADDR, wish->mac, sizeof(wish->mac));
+    request_netlink(&r, "pinning an address to its port");
+    begin(&r, RTM_SETLINK, 0, &i, sizeof(i));
+    nest = add_attr(&r, IFLA_PROTINFO | NLA_F_NESTED, NULL, 0);
+    add_attr(&r, IFLA_BRPORT_UNICAST_FLOOD, &no, sizeof(no));
+    add_attr(&r, IFLA_BRPORT_LEARNING, &no, sizeof(no));
+    nest->nla_len = (uint16_t)((uint8_t *)&r + r.h.nlmsg_len - (uint8_t *)nest);
+    request_netlink(&r, "keeping others' frames from a port");
+}
+
 static int join_bridge(int sock, const struct port_wish *wish, struct why *why)
 {
     struct ifreq r = request(wish->bridge);
@@ -109,8 +193,10 @@ static int join_bridge(int sock, const struct port_wish *wish, struct why *why)
     if (!wish->bridge[0])
         return 0;
     r.ifr_ifindex = (int)if_nametoindex(wish->name);
-    if (ioctl(sock, SIOCBRADDIF, &r) == 0)
+    if (ioctl(sock, SIOCBRADDIF, &r) == 0) {
+        pin_address(wish);
         return 0;
+    }
     err = errno;
     if (err == ENODEV)
         return why_set(why, -err,
@@ -178,24 +264,6 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     if (rc)
         port_close(p);
     return rc;
-}
-
-/* Best effort: a worker that is still ending has descriptors, too, and the interface would live as
- * long as they do.  The name is needed by the device's successor, which may be there at once. */
-static void delete_interface(unsigned index)
-{
-    struct {
-        struct nlmsghdr h;
-        struct ifinfomsg i;
-    } msg = {
-        .h = {.nlmsg_len = sizeof(msg), .nlmsg_type = RTM_DELLINK, .nlmsg_flags = NLM_F_REQUEST},
-        .i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index}};
-    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-    if (sock < 0 || send(sock, &msg, sizeof(msg), 0) < 0)
-        log_debug("interface %u: cannot be deleted: %s", index, strerror(errno));
-    if (sock >= 0)
-        close(sock);
 }
 
 void port_close(struct port *p)

@@ -152,7 +152,9 @@ enum row_result evil_answers(struct evil *e, unsigned n, uint16_t id, uint32_t e
     return ROW_OK;
 }
 
-enum { SENTINEL_PAGE = 100, SENTINEL_FLOW = 60, SENTINEL_ID = 0x5e00 };
+enum { SENTINEL_PAGE = 100, SENTINEL_FLOW = 60, SENTINEL_ID = 0x5e00, SENTINEL_MS = 500 };
+/* In evil.got, beside the number of others. */
+static const unsigned SENTINEL_BACK = 0x80000000u;
 
 static void on_sentinel(void *arg, struct nf_queue *q, struct nf_rx *x)
 {
@@ -163,34 +165,47 @@ static void on_sentinel(void *arg, struct nf_queue *q, struct nf_rx *x)
     if (memcmp(x->data, e->c->mac, 6) != 0)
         return;
     if (frame_parse(x->data, x->len, x->meta.csum_blank, &s) && s.flow == SENTINEL_FLOW) {
-        e->got |= 0x80000000u;
+        e->got |= SENTINEL_BACK;
         return;
     }
     e->got++;
     memcpy(e->last, x->data, MIN(x->len, (uint32_t)sizeof(e->last)));
 }
 
+/* One sentinel, and a while for it to come back. */
+static enum row_result try_sentinel(struct evil *e, uint32_t len, int *rc)
+{
+    uint64_t end = clock_ns() + (uint64_t)SENTINEL_MS * 1000000;
+
+    nf_raw_tx(evil_queue(e), SENTINEL_ID, SENTINEL_PAGE, 0, len, 0);
+    e->c->on_frame = on_sentinel;
+    e->c->on_frame_arg = e;
+    ROW_TRY(evil_answers(e, 1, SENTINEL_ID, 0, NETIF_RSP_OKAY));
+    while (*rc >= 0 && !(e->got & SENTINEL_BACK) && clock_ns() < end)
+        *rc = nf_poll(e->c, 20);
+    return ROW_OK;
+}
+
+/* After a flood the first ones may be lost: ports drop what they cannot keep. */
 enum row_result evil_await_back(struct evil *e)
 {
     struct frame_flow f = evil_flow(e, FRAME_RAW);
-    struct nf_queue *q = evil_queue(e);
-    uint64_t end = clock_ns() + (uint64_t)EVIL_REACT_MS * 1000000;
+    enum row_result result = ROW_OK;
     uint32_t len;
     int rc = 0;
 
     f.number = SENTINEL_FLOW;
-    len = frame_build(&f, 0, 40, false, nf_page(q, 0, SENTINEL_PAGE));
-    nf_raw_tx(q, SENTINEL_ID, SENTINEL_PAGE, 0, len, 0);
+    len = frame_build(&f, 0, 40, false, nf_page(evil_queue(e), 0, SENTINEL_PAGE));
     e->got = 0;
-    e->c->on_frame = on_sentinel;
-    e->c->on_frame_arg = e;
-    ROW_TRY(evil_answers(e, 1, SENTINEL_ID, 0, NETIF_RSP_OKAY));
-    while (rc >= 0 && !(e->got & 0x80000000u) && clock_ns() < end)
-        rc = nf_poll(e->c, 20);
+    for (int i = 0; i < EVIL_REACT_MS / SENTINEL_MS && !(e->got & SENTINEL_BACK); i++) {
+        if (result == ROW_OK && rc >= 0)
+            result = try_sentinel(e, len, &rc);
+    }
     e->c->on_frame = NULL;
-    if (rc < 0 || !(e->got & 0x80000000u))
+    ROW_TRY(result);
+    if (!(e->got & SENTINEL_BACK))
         return evil_wrong(e, "a good frame did not come back: %s", rc < 0 ? e->c->f.why : "lost");
-    e->got &= 0x7fffffff;
+    e->got &= ~SENTINEL_BACK;
     return ROW_OK;
 }
 

@@ -15,7 +15,7 @@ enum {
        frames to segments first.  A port may drop more, and here nothing is sent twice. */
     WINDOW_SEGMENTS = 48,
     DEPTH_MAX = 64,
-    QUIET_MS = 2000, /* nothing came back for so long: it is lost */
+    QUIET_MS = 5000, /* nothing came back for so long: it is lost */
     GSO_MAX = 60000,
     HELLO_FLOW = FRAME_FLOWS - 1,
     HELLO_MS = 5000, /* Linux may take a second until a port with a new link forwards */

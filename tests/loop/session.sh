@@ -10,6 +10,7 @@ fx=$top/tests/fakexen/fakexen
 dir=$(mktemp -d "${TMPDIR:-/tmp}/drvdom-${0##*/}.XXXXXX")
 failed=0
 dd_job=''
+dd_run=() # what drvdomd runs in
 
 session_end() {
     local rc=$?
@@ -47,7 +48,7 @@ session_start() {
     "$fx" start "$dir" || exit 1
     # Tests have several queues however few processors there are.
     DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout 600 \
-        "$fx" domain "$dir" 5 -n storage -k -- "$BIN/drvdomd" >"$dir/dd.log" 2>&1 &
+        "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "$BIN/drvdomd" >"$dir/dd.log" 2>&1 &
     dd_job=$!
     soon grep -q ' ready$' "$dir/dd.log" || { cat "$dir/dd.log"; exit 1; }
     dd_pid=$(<"$dir/dom5/pgid")
