@@ -84,6 +84,7 @@ static int net_open(struct store *s, const char *dir, const struct dev_id *id, v
         return why_set(why, -ENOMEM, "no memory for the device");
     rc = read_own(s, dir, id, &t->setup, &wish, why);
     wish.mtu = t->setup.mtu;
+    memcpy(wish.mac, t->setup.mac, sizeof(wish.mac));
     t->setup.queues = wish.queues;
     t->setup.any_source = any_source;
     if (!rc)
