@@ -162,6 +162,25 @@ void devices_keep(struct domain *d)
     }
 }
 
+/* ---- PCI devices ---- */
+
+/* pciback (state 7: Reconfiguring) waits for pcifront, and libxl for pciback to be Connected again.
+ * The directory is dom0's own; pciback reads only the frontend's state. */
+void devices_answer_pci(struct store *s, uint32_t domid)
+{
+    char dir[STORE_PATH_MAX];
+    uint32_t state = 0;
+    int rc;
+
+    (void)device_back_dir_of(dir, sizeof(dir), 0, "pci", domid, 0);
+    if (device_back_get_state(s, 0, dir, &state) ||
+        (state != XENBUS_RECONFIGURING && state != XENBUS_RECONFIGURED))
+        return;
+    rc = device_back_set_state(s, 0, dir, XENBUS_CONNECTED);
+    if (rc)
+        log_debug("domain %u: pciback: %s", domid, strerror(-rc));
+}
+
 /* ---- restoring ---- */
 
 /* Does dom0's own record say that this guest has this device from this domain? */

@@ -15,6 +15,7 @@ enum {
     GRACE_MS = 300, /* for the xl that made it, to destroy what crashed */
     DEATHS_MAX = 5, /* in a row, each within QUICK_NS of the start: then it stays dead */
 };
+static const uint64_t SECOND_NS = UINT64_C(1000000000);
 static const uint64_t QUICK_NS = UINT64_C(20000000000);
 
 static void soon(struct domain *d, unsigned ms)
@@ -40,6 +41,8 @@ static int watch(struct domain *d, bool on)
     int rc = 0;
 
     snprintf(token, sizeof(token), "%u", d->domid);
+    (void)device_back_dir_of(path, sizeof(path), 0, "pci", d->domid, 0);
+    rc = on ? store_watch(d->g->store, path, token) : store_unwatch(d->g->store, path, token);
     for (size_t i = 0; i < ARRAY_SIZE(dirs) && (!rc || !on); i++) {
         (void)dirs[i](path, sizeof(path), d->domid);
         rc = on ? store_watch(d->g->store, path, token) : store_unwatch(d->g->store, path, token);
@@ -104,6 +107,7 @@ static void died(struct domain *d, const char *how)
         return;
     }
     d->is = DOMAIN_DEAD;
+    d->free_ns = 0;
     d->died_ns = now;
     d->grace_ns = now + (d->by_us ? 0 : (uint64_t)GRACE_MS * 1000000u);
     soon(d, 0);
@@ -143,11 +147,15 @@ static void while_dead(struct domain *d)
 {
     enum alive is = toolstack_alive(d->g->xl, d->domid);
 
-    if (is == NOT_THERE) {
+    if (is == NOT_THERE && !d->free_ns) {
+        /* Even told not to mind, libxl refuses a number in the second in which it became free. */
+        d->free_ns = (clock_ns() / SECOND_NS + 1) * SECOND_NS + SECOND_NS / 20;
+    }
+    if (is == NOT_THERE && clock_ns() >= d->free_ns) {
         come_back(d);
         return;
     }
-    if ((is == CRASHED || is == ALIVE) && clock_ns() >= d->grace_ns)
+    if ((is == CRASHED || is == ALIVE || is == PAUSED) && clock_ns() >= d->grace_ns)
         toolstack_destroy(d->g->xl, d->domid);
     soon(d, POLL_MS);
 }
@@ -205,6 +213,10 @@ static void look(struct domain *d)
     switch (toolstack_alive(d->g->xl, d->domid)) {
     case ALIVE:
         while_alive(d);
+        return;
+    case PAUSED: /* mostly by xl destroy, which begins so */
+        if (d->config)
+            devices_answer_pci(d->g->store, d->domid);
         return;
     case SHUT_DOWN: /* asked to: by xl shutdown, or its own */
         log_info("%s (domain %u) has shut down and is no longer guarded", d->name, d->domid);

@@ -68,6 +68,7 @@ struct domain {
     struct loop_timer timer;    /* a look is due */
     bool off;                   /* its administrator does not want it back */
     bool by_us;                 /* we made it: no xl waits for its end */
+    uint64_t free_ns; /* DEAD: libxl gives the number again from then on; 0: not gone yet */
     uint64_t died_ns, grace_ns, made_ns;
     unsigned deaths; /* in a row, each soon after the last */
 };
@@ -100,6 +101,10 @@ void devices_keep(struct domain *d);
 unsigned devices_restore(struct domain *d);
 void devices_drop(struct domain *d);
 
+/* libxl takes a PV domain's PCI devices away one by one and waits up to 10 s after each for an
+ * answer that a dead domain will not give.  Answers for it, now. */
+void devices_answer_pci(struct store *s, uint32_t domid);
+
 /* ---- memory.c ---- */
 
 /* Grants a fresh blackbox.  0 or -errno. */
@@ -109,7 +114,7 @@ void memory_drop(struct guard *g, struct domain *d);
 /* ---- toolstack.c ---- */
 
 struct toolstack *toolstack_open(void);
-enum alive { ALIVE, CRASHED, SHUT_DOWN, DYING, NOT_THERE };
+enum alive { ALIVE, PAUSED, CRASHED, SHUT_DOWN, DYING, NOT_THERE };
 enum alive toolstack_alive(struct toolstack *t, uint32_t domid);
 /* The domain's configuration as libxl has it, or NULL (not complete yet). */
 struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid);

@@ -1,7 +1,11 @@
 /* The only user of libxenlight here. */
 #include <errno.h>
 #include <libxl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "dom0-tools/guard/guard.h"
 #include "transport/base/log.h"
@@ -50,8 +54,19 @@ enum alive toolstack_alive(struct toolstack *t, uint32_t domid)
                      info.shutdown_reason == LIBXL_SHUTDOWN_REASON_WATCHDOG
                  ? CRASHED
                  : SHUT_DOWN;
+    else if (info.paused)
+        is = PAUSED;
     libxl_dominfo_dispose(&info);
     return is;
+}
+
+/* libxl's record of a running domain leaves them out. */
+static void add_pci(struct toolstack *t, uint32_t domid, libxl_domain_config *c)
+{
+    if (c->num_pcidevs == 0)
+        c->pcidevs = libxl_device_pci_list(t->ctx, domid, &c->num_pcidevs);
+    if (c->num_pcidevs > 0)
+        log_info("domain %u has %d PCI devices", domid, c->num_pcidevs);
 }
 
 struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid)
@@ -65,6 +80,7 @@ struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid)
         toolstack_config_free(c);
         return NULL;
     }
+    add_pci(t, domid, &c->c);
     return c;
 }
 
@@ -100,9 +116,32 @@ int toolstack_unpause(struct toolstack *t, uint32_t domid)
     return libxl_domain_unpause(t->ctx, domid, NULL) ? -EIO : 0;
 }
 
+/* A process of its own, for libxl_domain_destroy() does not return meanwhile. */
+static pid_t answer_for(uint32_t domid)
+{
+    pid_t pid = fork();
+    struct store *s;
+
+    if (pid != 0)
+        return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (store_open(&s))
+        _exit(1);
+    for (;;) {
+        devices_answer_pci(s, domid);
+        usleep(5000);
+    }
+}
+
 void toolstack_destroy(struct toolstack *t, uint32_t domid)
 {
+    pid_t helper = answer_for(domid);
     int rc = libxl_domain_destroy(t->ctx, domid, NULL);
+
+    if (helper > 0) {
+        kill(helper, SIGKILL);
+        (void)waitpid(helper, NULL, 0);
+    }
 
     if (rc && rc != ERROR_DOMAIN_NOTFOUND)
         log_warn("domain %u: libxl cannot destroy what is left of it (%d)", domid, rc);

@@ -1,5 +1,5 @@
-# summary: the driver domain (NVMe, NIC passed through) destroyed and crashed under verified load
-# timeout: 600
+# summary: the driver domain (NVMe, NIC passed through) crashes under verified load: unmodified guests go on
+# timeout: 900
 # machine: passthrough
 # mem: 2560
 # files: driver-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
@@ -10,7 +10,7 @@ NET=$OUTSIDE_ADDR GATEWAY=$OUTSIDE_GATEWAY
 DEATHS=${DEATHS:-3}
 guard_start
 pci_give "$NVME" "$NIC"
-dd_start dd "pci=['$NVME', '$NIC']"
+dd_start dd "pci=['$NVME', '$NIC']" "extra=\"$QUIET sysrq_always_enabled\""
 dd=$(domid dd)
 recovery_guests /dev/nvme0n1
 
@@ -19,20 +19,14 @@ back_again() {          # TIMES
 }
 load_start 32 8 64
 n=0
-while [ $n -lt $((2 * DEATHS)) ]; do
+while [ $n -lt "$DEATHS" ]; do
     sleep 3
     load_running || fail "the load ended before the last death: make it longer"
     n=$((n + 1))
-    if [ $((n % 2)) = 1 ]; then
-        xl destroy dd || fail "xl destroy dd"
-        how=destroyed
-    else
-        xl sysrq dd c || fail "xl sysrq dd c"
-        how=crashed
-    fi
-    wait_for 60 "the driver domain to be back" back_again $n
+    xl sysrq dd c || fail "xl sysrq dd c"
+    wait_for 120 "the driver domain to be back" back_again $n
     [ "$(domid dd)" = "$dd" ] || fail "the driver domain is $(domid dd) now, and was $dd"
-    say "$how, back as domain $dd: $(tail -n 1 /var/log/xen/drvdom-guard.log | sed 's/.*guard: //')"
+    say "crashed, back as domain $dd: $(tail -n 1 /var/log/xen/drvdom-guard.log | sed 's/.*guard: //')"
 done
 sed -n 's/.*ready \([0-9]*\) ms after its death.*/\1/p' /var/log/xen/drvdom-guard.log | sort -n | awk '
     { v[NR] = $1 }
