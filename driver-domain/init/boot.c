@@ -120,6 +120,7 @@ static void load_module(char *path, bool optional)
     if (syscall(SYS_finit_module, fd, args ? args : "", 0) < 0 && errno != EEXIST && !optional)
         log_error("module %s: cannot be loaded: %s", path, strerror(errno));
     close(fd);
+    (void)unlink(path); /* it lies on a RAM disk: memory that guests' I/O can use */
 }
 
 /* xen-pcifront's init waits until dom0's pciback has answered, in steps of 100 ms, while the

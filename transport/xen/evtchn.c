@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 int evtchn_open(struct evtchn *e)
 {
@@ -51,6 +52,18 @@ int evtchn_offer(struct evtchn *e, unsigned domid)
     int port = xenevtchn_bind_unbound_port(e->h, domid);
 
     return port < 0 ? -(errno ? errno : EINVAL) : port;
+}
+
+int evtchn_rebind(struct evtchn *e, unsigned domid, uint32_t remote_port)
+{
+    const struct timespec ms = {.tv_nsec = 1000000};
+    int rc = evtchn_bind(e, domid, remote_port);
+
+    for (int tries = 0; rc == -EINVAL && tries < 1000; tries++) {
+        nanosleep(&ms, NULL);
+        rc = evtchn_bind(e, domid, remote_port);
+    }
+    return rc;
 }
 
 int evtchn_unbind(struct evtchn *e, uint32_t local_port)

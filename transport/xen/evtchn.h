@@ -28,6 +28,9 @@ int evtchn_fd(const struct evtchn *e);
 /* Binds to the peer's unbound port: our local port (> 0) or -errno (R11: no such port, not for us).
  */
 int evtchn_bind(struct evtchn *e, unsigned domid, uint32_t remote_port) must_check;
+/* The same for a successor of a worker that died: its io_uring may hold the old end of the channel
+ * a little longer than the process lived, so "taken" is asked again for up to a second.  Blocks. */
+int evtchn_rebind(struct evtchn *e, unsigned domid, uint32_t remote_port) must_check;
 int evtchn_unbind(struct evtchn *e, uint32_t local_port);
 /* Front end: makes a port that `domid` may bind to; our local port (> 0) or -errno. */
 int evtchn_offer(struct evtchn *e, unsigned domid) must_check;
