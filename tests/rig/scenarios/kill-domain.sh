@@ -6,6 +6,7 @@
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/recovery.sh
 
+# shellcheck disable=SC2034 # for recovery.sh
 NET=$OUTSIDE_ADDR GATEWAY=$OUTSIDE_GATEWAY
 DEATHS=${DEATHS:-3}
 guard_start
@@ -17,7 +18,7 @@ recovery_guests /dev/nvme0n1
 back_again() {          # TIMES
     [ "$(guard_count "dd is ready .* after its death")" -ge "$1" ]
 }
-load_start 32 8 64
+load_start 32 8 48
 n=0
 while [ $n -lt "$DEATHS" ]; do
     sleep 3

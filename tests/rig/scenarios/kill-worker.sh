@@ -10,10 +10,10 @@ dd=$(domid dd)
 recovery_guests /run/disk0.img
 log=$RIG_LOG/guest-dd.log
 
-load_start 16 40 64
-xenstore-write "/local/domain/$dd/data/drvdom/test-kill" "workers $KILLS 1000"
+load_start 16 25 48
+xenstore-write "/local/domain/$dd/data/drvdom/test-kill" "workers $KILLS 400"
 killed() {
-    [ "$(xs "/local/domain/$dd/data/drvdom/worker-restarts")" -ge $KILLS ]
+    [ "$(xs "/local/domain/$dd/data/drvdom/worker-restarts")" -ge "$KILLS" ]
 }
 wait_for 300 "$KILLS workers to be killed and replaced" killed
 load_running || fail "the load ended before the last kill: make it longer"
