@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,31 +86,6 @@ static int parse_options(int argc, char **argv)
     return 2;
 }
 
-static void on_signal(void *arg, uint32_t events)
-{
-    struct guard *g = arg;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    while (read(g->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        log_info("signal %u: stopping", info.ssi_signo);
-    loop_quit(&g->loop, 0);
-}
-
-static int watch_signals(struct guard *g)
-{
-    sigset_t set;
-
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    g->signals = (struct loop_fd){
-        .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .fn = on_signal, .arg = g};
-    return g->signals.fd < 0 ? -errno : loop_add(&g->loop, &g->signals, EPOLLIN);
-}
-
 static void on_store(void *arg, uint32_t events)
 {
     struct guard *g = arg;
@@ -151,7 +125,7 @@ static int start(struct guard *g)
     int rc = loop_init(&g->loop);
 
     if (!rc)
-        rc = watch_signals(g);
+        rc = loop_quit_on_signals(&g->loop, &g->signals);
     if (!rc)
         rc = store_open(&g->store);
     if (rc) {

@@ -55,14 +55,20 @@ static void on_drop(void *arg)
     watch_recheck(d, class, &id);
 }
 
+/* No worker, and the target free for others. */
+static void stop(struct device *dev)
+{
+    spawn_reap(dev);
+    if (dev->target)
+        dev->class->close(dev->target);
+    dev->target = NULL;
+}
+
 /* Callers up the stack still hold dev: it is freed from the loop, not from here. */
 static void act_release(struct device *dev)
 {
     loop_timer_cancel(&dev->d->loop, &dev->respawn);
-    spawn_reap(dev); /* drained already, or its guest is gone */
-    if (dev->target)
-        dev->class->close(dev->target);
-    dev->target = NULL;
+    stop(dev); /* drained already, or its guest is gone */
     watch_front_off(dev);
     log_info("%s: released", dev->name);
     dev->timer.fn = on_drop;
@@ -93,10 +99,7 @@ static enum xenbus_event act_open(struct device *dev)
 static void act_fail(struct device *dev)
 {
     log_error("%s: %s", dev->name, dev->why.text);
-    spawn_reap(dev);
-    if (dev->target)
-        dev->class->close(dev->target);
-    dev->target = NULL;
+    stop(dev);
     keys_write_failure(dev);
     /* The toolstack finds no state and then removes the frontend's directory only: ours is left to
      * us.  Without the watch, housekeeping sees it. */

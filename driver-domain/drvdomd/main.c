@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,33 +108,6 @@ static int parse_options(int argc, char **argv)
     return 0;
 }
 
-static void on_signal(void *arg, uint32_t events)
-{
-    struct drvdomd *d = arg;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    while (read(d->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        log_info("signal %u: stopping", info.ssi_signo);
-    loop_quit(&d->loop, 0);
-}
-
-static int watch_signals(struct drvdomd *d)
-{
-    sigset_t set;
-
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    d->signals = (struct loop_fd){
-        .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .fn = on_signal, .arg = d};
-    if (d->signals.fd < 0)
-        return -errno;
-    return loop_add(&d->loop, &d->signals, EPOLLIN);
-}
-
 /* The empty directory that becomes every worker's root. */
 static void make_empty_dir(void)
 {
@@ -160,7 +132,7 @@ static int start(struct drvdomd *d)
     int rc = loop_init(&d->loop);
 
     if (!rc)
-        rc = watch_signals(d);
+        rc = loop_quit_on_signals(&d->loop, &d->signals);
     if (rc) {
         log_error("cannot start: %s", strerror(-rc));
         return rc;

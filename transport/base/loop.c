@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,4 +151,32 @@ void loop_quit(struct loop *l, int exit_code)
 {
     l->quit = true;
     l->exit_code = exit_code;
+}
+
+/* Which descriptor it was is not known to a callback that gets the loop: one per process is enough.
+ */
+static int signal_fd = -1;
+
+static void on_signal(void *arg, uint32_t events)
+{
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        log_info("signal %u: stopping", info.ssi_signo);
+    loop_quit(arg, 0);
+}
+
+int loop_quit_on_signals(struct loop *l, struct loop_fd *h)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    *h = (struct loop_fd){.fd = signal_fd, .fn = on_signal, .arg = l};
+    return h->fd < 0 ? -errno : loop_add(l, h, EPOLLIN);
 }

@@ -57,4 +57,8 @@ uint64_t loop_next_timer_ns(const struct loop *l);
 int loop_run(struct loop *l) must_check;
 void loop_quit(struct loop *l, int exit_code);
 
+/* Ends the loop with exit code 0 at SIGTERM or SIGINT, and ignores SIGPIPE.  *h is the caller's
+ * memory and outlives the loop.  0 or -errno. */
+int loop_quit_on_signals(struct loop *l, struct loop_fd *h) must_check;
+
 #endif
