@@ -55,25 +55,91 @@ key_of_stdin() {
     sha256sum | cut -c1-16
 }
 
-# An unpacked (not installed) kernel has no modules.dep yet.  Everything that boots here gets the
-# kernel as a bare ELF file: unpacking xz in an emulated machine costs seconds each time.
+# An unpacked (not installed) kernel has no modules.dep yet.
 fetch_kernel() {
-    local version=$1 image setup offset length
+    local version=$1
     need_tool depmod kmod
-    need_tool xz xz-utils
-    image=$ROOT/boot/vmlinuz-$version
     mkdir -p "$IMG"
     depmod -b "$ROOT" "$version" || die "depmod failed for $version: see above"
-    # The boot protocol's header tells where the packed kernel is (Documentation/x86/boot).
-    setup=$(od -An -tu1 -j 497 -N 1 "$image")
-    offset=$(od -An -tu4 -j $((0x248)) -N 4 "$image")
-    length=$(od -An -tu4 -j $((0x24c)) -N 4 "$image")
-    dd if="$image" iflag=skip_bytes,count_bytes bs=1M status=none \
-        skip=$(((setup + 1) * 512 + offset)) count=$((length - 4)) | xz -dc >"$IMG/vmlinux.tmp" ||
-        die "cannot unpack $image: not an xz-packed kernel"
-    strip -o "$IMG/vmlinux" "$IMG/vmlinux.tmp" || die "strip failed: apt-get install binutils"
-    rm -f "$IMG/vmlinux.tmp"
+    unpack_kernel "$ROOT/boot/vmlinuz-$version" "$IMG/vmlinux"
     gunzip -c "$ROOT/boot/xen-$XEN_VERSION-amd64.gz" >"$IMG/xen" ||
         die "cannot unpack the hypervisor out of build/rig-cache/root/boot"
     printf '%s\n' "$version" >"$IMG/kernel-version"
+}
+
+# unpack_kernel VMLINUZ OUT: everything that boots here gets the kernel as a bare ELF file: unpacking
+# it in an emulated machine costs seconds each time.
+unpack_kernel() {
+    local image=$1 setup offset length unpack='xz -dc'
+    need_tool xz xz-utils
+    # The boot protocol's header tells where the packed kernel is (Documentation/x86/boot).
+    setup=$(od -An -tu1 -j 497 -N 1 "$image")
+    offset=$(($(od -An -tu4 -j $((0x248)) -N 4 "$image") + (setup + 1) * 512))
+    length=$(od -An -tu4 -j $((0x24c)) -N 4 "$image")
+    [ "$(od -An -tx4 -j "$offset" -N 4 "$image")" != ' fd2fb528' ] || unpack='zstd -dcq'
+    dd if="$image" iflag=skip_bytes,count_bytes bs=1M status=none skip="$offset" \
+        count=$((length - 4)) | $unpack >"$2.tmp" || die "cannot unpack $image: neither xz nor zstd"
+    strip -o "$2" "$2.tmp" || die "strip failed: apt-get install binutils"
+    rm -f "$2.tmp"
+}
+
+# --- what only some scenarios want: fetched when the first of them runs -----------------------------
+
+# The mirror that this machine has bookworm from.
+mirror() {
+    # shellcheck disable=SC2016 # the words are apt's
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+        sed -n 's/ bookworm main$//p' | head -n 1
+}
+
+# apt_trixie COMMAND...: apt with Debian 13's lists, of which the machine's own apt knows nothing
+apt_trixie() {
+    local d=$CACHE/apt-trixie cmd=$1
+    shift
+    mkdir -p "$d"/lists/partial "$d"/cache/archives/partial
+    printf 'deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' \
+        "$(mirror)" >"$d/sources.list"
+    "$cmd" -o Dir::Etc::sourcelist="$d/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$d/lists" -o Dir::Cache="$d/cache" -o Dir::State::status=/dev/null \
+        -o APT::Sandbox::User=root -q "$@"
+}
+
+# Debian 13's kernel with its modules: a stock guest of another age.  $CACHE/root-trixie, $IMG/trixie.
+fetch_trixie() {
+    local kernel tree=$CACHE/root-trixie
+    [ ! -e "$CACHE/trixie.stamp" ] || return 0
+    need_tool zstd zstd
+    say "fetching Debian 13's kernel into build/rig-cache (about 110 MB)"
+    rm -rf "$tree"
+    mkdir -p "$tree" "$IMG/trixie" "$CACHE/debs"
+    apt_trixie apt-get update >"$CACHE/fetch.log" 2>&1 ||
+        die "no lists of Debian 13: see build/rig-cache/fetch.log"
+    kernel=$(apt_trixie apt-cache depends linux-image-amd64 |
+        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [ -n "$kernel" ] || die "no package linux-image-amd64 in Debian 13's lists"
+    (cd "$CACHE/debs" && apt_trixie apt-get download "$kernel") >>"$CACHE/fetch.log" 2>&1 ||
+        die "cannot fetch $kernel: see build/rig-cache/fetch.log"
+    dpkg -x "$CACHE/debs/$kernel"_*.deb "$tree" || die "cannot unpack $kernel: disk full? (df build)"
+    # bookworm's modprobe looks for modules where bookworm's packages have them
+    [ -e "$tree/lib" ] || ln -s usr/lib "$tree/lib"
+    rm -rf "$CACHE/debs" "$CACHE/apt-trixie"
+    depmod -b "$tree" "${kernel#linux-image-}" || die "depmod failed for $kernel"
+    unpack_kernel "$tree/boot/vmlinuz-${kernel#linux-image-}" "$IMG/trixie/vmlinux"
+    printf '%s\n' "${kernel#linux-image-}" >"$IMG/trixie/kernel-version"
+    printf '%s\n' "$kernel" >"$CACHE/trixie.stamp"
+}
+
+# Programs of guests that look into the network.
+fetch_nettools() {
+    local deb
+    [ ! -e "$CACHE/nettools.stamp" ] || return 0
+    say "fetching ethtool into build/rig-cache"
+    mkdir -p "$CACHE/debs"
+    (cd "$CACHE/debs" && apt-get download -q ethtool libmnl0) >"$CACHE/fetch.log" 2>&1 ||
+        die "cannot fetch ethtool: see build/rig-cache/fetch.log"
+    for deb in "$CACHE"/debs/*.deb; do
+        dpkg -x "$deb" "$ROOT" || die "cannot unpack ${deb##*/}: disk full? (df build)"
+    done
+    rm -rf "$CACHE/debs"
+    : >"$CACHE/nettools.stamp"
 }

@@ -43,18 +43,26 @@ add_programs() {
 
 # add_modules DEST NAME...: copies them with all they depend on; /lib/modules.list is load order
 add_modules() {
-    local dest=$1 version name file
-    version=$(cat "$IMG/kernel-version")
+    local dest=$1
     shift
+    add_modules_of "$ROOT" "$(cat "$IMG/kernel-version")" "$dest" "$@"
+}
+add_modules_of() {      # ROOT VERSION DEST NAME...
+    local tree=$1 version=$2 dest=$3 name file ko
+    shift 3
     mkdir -p "$dest/lib/modules"
     for name in "$@"; do
-        modprobe -d "$ROOT" -S "$version" --show-depends "$name" >"$IMG/deps.tmp" 2>&1 ||
+        modprobe -d "$tree" -S "$version" --show-depends "$name" >"$IMG/deps.tmp" 2>&1 ||
             die "module $name: $(head -n 1 "$IMG/deps.tmp")"
         while read -r word file _; do
             [ "$word" = insmod ] || continue
-            [ -e "$dest/lib/modules/${file##*/}" ] && continue
-            cp "$file" "$dest/lib/modules/"
-            printf '%s\n' "${file##*/}" >>"$dest/lib/modules.list"
+            ko=$(basename "${file%.xz}")
+            [ -e "$dest/lib/modules/$ko" ] && continue
+            case $file in
+            *.xz) xz -dc "$file" >"$dest/lib/modules/$ko" ;;
+            *) cp "$file" "$dest/lib/modules/" ;;
+            esac
+            printf '%s\n' "$ko" >>"$dest/lib/modules.list"
         done <"$IMG/deps.tmp"
     done
     rm -f "$IMG/deps.tmp"
@@ -132,23 +140,50 @@ image_dom0() {
 }
 
 # A guest as Debian ships it: its kernel, its frontends, nothing of ours but an agent.
-image_guest() {
-    local d=$IMG/guest p
+guest_userland() {      # DEST
+    local d=$1 p
     skeleton "$d"
     add_programs "$d" usr/bin/xenstore sbin/mke2fs sbin/e2fsck
     ln -s mke2fs "$d/bin/mkfs.ext4"
     for p in read write rm list ls exists watch; do
         ln -s xenstore "$d/bin/xenstore-$p"
     done
-    add_modules "$d" xen-blkfront xen-netfront ext4 crc32c_generic
     cp "$RIG_DIR/guest/init" "$d/init"
     cp "$RIG_DIR/guest/agent" "$d/bin/agent"
     chmod 755 "$d/init" "$d/bin/agent"
+}
+image_guest() {
+    local d=$IMG/guest
+    guest_userland "$d"
+    add_modules "$d" xen-blkfront xen-netfront ext4 crc32c_generic
     pack "$d" "$IMG/guest.cpio"
     # the same with the tools that measure
     make_stubs
     add_programs "$d" usr/bin/fio usr/bin/iperf3
     pack "$d" "$IMG/guest-bench.cpio"
+}
+
+# The guest that looks into its network: ethtool, and drvdom-netfront's way into Xen.
+image_nettools() {
+    local d=$IMG/guest-net
+    fetch_nettools
+    guest_userland "$d"
+    add_programs "$d" usr/bin/iperf3 sbin/ethtool
+    add_modules "$d" xen-netfront xen-evtchn xen-gntalloc xenfs
+    pack "$d" "$IMG/guest-net.cpio"
+}
+
+# Debian 13's kernel in the same guest.
+image_trixie() {
+    local d=$IMG/trixie/guest
+    fetch_trixie
+    fetch_nettools
+    guest_userland "$d"
+    [ -d "$IMG/stubs" ] || make_stubs
+    add_programs "$d" usr/bin/fio usr/bin/iperf3 sbin/ethtool
+    add_modules_of "$CACHE/root-trixie" "$(cat "$IMG/trixie/kernel-version")" "$d" \
+        xen-blkfront xen-netfront ext4 crc32c_generic
+    pack "$d" "$IMG/trixie/guest.cpio"
 }
 
 # The driver domain as it is without us: the kernel's own backends.  The benchmarks' baseline.
@@ -167,15 +202,18 @@ image_kdd() {
 }
 
 # Rebuilds an image when what it is made of changed.
-make_images() {
+make_images() { # NAME...
     local name key inputs
     need_tool cpio cpio
     need_tool readelf binutils
     need_tool gcc gcc
-    for name in dom0 guest kdd; do
-        inputs=("$RIG_DIR/$name"/*)
+    for name in "$@"; do
+        case $name in
         # dom0's other files come with each scenario: the snapshot outlives a change of them
-        [ $name != dom0 ] || inputs=("$RIG_DIR/dom0/init")
+        dom0) inputs=("$RIG_DIR/dom0/init") ;;
+        nettools | trixie) inputs=("$RIG_DIR"/guest/*) ;;
+        *) inputs=("$RIG_DIR/$name"/*) ;;
+        esac
         key=$(key_of "$RIG_DIR"/lib/images.sh "$CACHE/packages.stamp" "${inputs[@]}")
         [ "$(cat "$IMG/$name.key" 2>/dev/null)" = "$key" ] && continue
         say "making the initramfs of $name"

@@ -39,6 +39,15 @@ files_for() {
         case $word in
         bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
         kdd) cp "$IMG/kdd.cpio" "$stage/" ;;
+        nettools)
+            optional_image nettools
+            cp "$IMG/guest-net.cpio" "$stage/"
+            ;;
+        trixie)
+            optional_image trixie
+            mkdir -p "$stage/trixie"
+            cp "$IMG/trixie/vmlinux" "$IMG/trixie/guest.cpio" "$stage/trixie/"
+            ;;
         driver-domain) stage_driver_domain "$stage" image ;;
         test-domain) stage_driver_domain "$stage" image-test ;;
         drvdom) stage_drvdom "$stage" ;;
@@ -58,6 +67,13 @@ files_for() {
     tar -c --format=ustar --owner=0 --group=0 -C "$2" -f - RIG-SCENARIO -C "$stage" . |
         dd of="$2/files.img" bs=1M conv=notrunc status=none
     rm -rf "$stage" "$2/RIG-SCENARIO"
+}
+
+# An image that few scenarios want is fetched and made for the first of them.
+optional_image() {
+    lock_cache
+    make_images "$1"
+    unlock_cache
 }
 
 stage_driver_domain() { # STAGE image|image-test: the domain finds it as /rig/image
