@@ -189,6 +189,7 @@ check:
 	$(MAKE) --no-print-directory check-sanitized; \
 	$(MAKE) --no-print-directory -j$(JOBS) fakexen; \
 	$(MAKE) --no-print-directory loop; \
+	$(MAKE) --no-print-directory evil-blk; \
 	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10; \
 	$(MAKE) --no-print-directory rig SCENARIO="$(CHECK_RIG)" ICOUNT=1; \
 	echo "make check: all passed in $$(($$(date +%s) - start)) s"

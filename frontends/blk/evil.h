@@ -22,6 +22,7 @@ struct evil {
     struct bf_want want; /* to be changed by a row */
     const struct evil_row *row;
     const char *hook;
+    bool json;
     char text[256]; /* why it is wrong, or skipped */
 };
 

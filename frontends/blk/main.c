@@ -43,7 +43,8 @@ static const char usage[] =
     "data:\n"
     "  --from SECTOR  --sectors N   range in units of 512 bytes\n"
     "  --depth N         requests in flight (default 16)\n"
-    "  --seconds N       how long verify and bench run (default 3)\n"
+    "  --seconds N       how long verify and bench run (default 3); SIGTERM ends verify earlier\n"
+    "  --window MS       verify: a line of JSON about every MS milliseconds\n"
     "  --ops N           verify: so many requests instead\n"
     "  --seed N          of data and order (default 1)\n"
     "  --generation N    of write and read (default 1)\n"
@@ -90,6 +91,7 @@ enum option_id {
     O_SECTORS,
     O_DEPTH,
     O_SECONDS,
+    O_WINDOW,
     O_OPS,
     O_SEED,
     O_GENERATION,
@@ -119,6 +121,7 @@ static const struct option longs[] = {
     {"sectors", required_argument, NULL, O_SECTORS},
     {"depth", required_argument, NULL, O_DEPTH},
     {"seconds", required_argument, NULL, O_SECONDS},
+    {"window", required_argument, NULL, O_WINDOW},
     {"ops", required_argument, NULL, O_OPS},
     {"seed", required_argument, NULL, O_SEED},
     {"generation", required_argument, NULL, O_GENERATION},
@@ -208,6 +211,9 @@ static bool numeric_option(int id, const char *name, const char *text)
         return true;
     case O_SECONDS:
         opt.verify.seconds = (unsigned)number(name, text, 1000000);
+        return true;
+    case O_WINDOW:
+        opt.verify.window_ms = (unsigned)number(name, text, 1000000);
         return true;
     case O_OPS:
         opt.verify.ops = number(name, text, UINT64_MAX);
@@ -313,11 +319,22 @@ static int do_info(struct bf_conn *c)
     return rc;
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_term(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
 static int do_verify(struct bf_conn *c, const char *verb)
 {
     static struct verify_result r;
     int rc;
 
+    signal(SIGTERM, on_term);
+    opt.verify.stop = &stop;
+    opt.verify.window = opt.verify.window_ms ? report_window : NULL;
     if (strcmp(verb, "write") == 0)
         rc = verify_write(c, &opt.verify, &r);
     else if (strcmp(verb, "read") == 0)
@@ -394,7 +411,7 @@ static int run_verb(int argc, char **argv)
     if (!rc)
         rc = make_ready(&conn);
     if (!rc && evil)
-        return misbehave(&conn, &opt.want, opt.hook, argv + 1);
+        return misbehave(&conn, &opt.want, opt.hook, opt.json, argv + 1);
     if (!rc && strcmp(verb, "hold") == 0)
         rc = misbehave_hold(&conn, &opt.want, argv[1]);
     else if (!rc && strcmp(verb, "info") == 0)

@@ -10,6 +10,7 @@
 
 #include "frontends/blk/evil.h"
 #include "frontends/blk/pattern.h"
+#include "frontends/blk/report.h"
 #include "frontends/blk/verify.h"
 #include "transport/base/log.h"
 
@@ -246,10 +247,11 @@ static enum evil_result recovers(struct evil *e, const struct bf_want *want)
 static enum evil_result run_row(struct evil *e, const struct bf_want *want,
                                 const struct evil_row *row)
 {
-    static const char *const word[] = {"ok  ", "FAIL", "skip"};
+    static const char *const word[] = {"ok", "FAIL", "skip"};
     enum evil_result result, after;
     char escaped[4 * sizeof(e->text)];
     uint64_t began = clock_ns();
+    double at = report_now();
     char wrong[sizeof(e->text)];
 
     e->row = row;
@@ -269,8 +271,11 @@ static enum evil_result run_row(struct evil *e, const struct bf_want *want,
                  (unsigned long long)e->c->padded);
     }
     log_escape(escaped, sizeof(escaped), wrong, (unsigned)strlen(wrong));
-    printf("%-4s %s  %s: %s%s%s (%u ms)\n", row->name, word[result], row->does, row->owes,
-           escaped[0] ? "; " : "", escaped, (unsigned)((clock_ns() - began) / 1000000));
+    if (e->json)
+        report_row(row->name, word[result], escaped, at);
+    else
+        printf("%-4s %-4s  %s: %s%s%s (%u ms)\n", row->name, word[result], row->does, row->owes,
+               escaped[0] ? "; " : "", escaped, (unsigned)((clock_ns() - began) / 1000000));
     return result;
 }
 
@@ -296,9 +301,10 @@ static unsigned run_named(struct evil *e, const struct bf_want *want, const char
     return n;
 }
 
-int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, char **names)
+int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, bool json,
+              char **names)
 {
-    struct evil e = {.c = c, .hook = hook};
+    struct evil e = {.c = c, .hook = hook, .json = json};
     struct bf_want w = *want;
     unsigned counts[3] = {0};
 
@@ -309,8 +315,9 @@ int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, c
             return 2;
         }
     }
-    printf("%u as they should be, %u not, %u skipped\n", counts[EVIL_OK], counts[EVIL_WRONG],
-           counts[EVIL_SKIPPED]);
+    if (!json)
+        printf("%u as they should be, %u not, %u skipped\n", counts[EVIL_OK], counts[EVIL_WRONG],
+               counts[EVIL_SKIPPED]);
     return counts[EVIL_WRONG] ? 1 : counts[EVIL_SKIPPED] ? 3 : 0;
 }
 

@@ -15,8 +15,9 @@ int misbehave_list(void);
 /* Runs the named ones (or "all", or a chapter's letter), a line of result each.  hook: a shell
  * command that makes and ends (argument "begin", "end"; DRVDOM_ROW names the row) the conditions
  * that a guest cannot; NULL: rows that need it are skipped.  0: all as they should be; 1 not; 2 no
- * such name; 3: asked for rows were skipped, the others fine. */
-int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, char **names);
+ * such name; 3: asked for rows were skipped, the others fine.  json: lines of JSON. */
+int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, bool json,
+              char **names);
 
 /* Goes to a state ("initialised", "connected", "busy": requests in flight; "closing") and stays
  * until killed.  Only returns -errno. */

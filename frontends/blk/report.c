@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "transport/base/log.h"
 
@@ -104,7 +105,39 @@ void report_bench(const struct bf_conn *c, const struct bench_options *o,
     putchar('\n');
 }
 
-/* Escaped once for the terminal; a quote or backslash in it would end JSON's string. */
+double report_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void report_window(const struct hist *h, uint64_t ns)
+{
+    printf("{\"window\":%.3f,\"seconds\":%.3f,\"ops\":%" PRIu64 ",", report_now(), (double)ns / 1e9,
+           (uint64_t)h->count);
+    json_latency(h);
+    puts("}");
+}
+
+/* A quote or backslash would end JSON's string; the rest is escaped already. */
+static void json_text(const char *name, const char *text)
+{
+    printf("\"%s\":\"", name);
+    for (const char *p = text; *p; p++)
+        printf(*p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    putchar('"');
+}
+
+void report_row(const char *name, const char *result, const char *text, double began)
+{
+    printf("{\"row\":\"%s\",\"result\":\"%s\",\"began\":%.3f,\"ended\":%.3f,", name, result, began,
+           report_now());
+    json_text("text", text);
+    puts("}");
+}
+
 void report_failure(const struct bf_conn *c, const char *verb, int err, bool json)
 {
     char text[4 * BF_WHY_MAX + 1];
@@ -115,8 +148,7 @@ void report_failure(const struct bf_conn *c, const char *verb, int err, bool jso
         printf("%s FAILED: %s\n", verb, text);
         return;
     }
-    printf("{\"verb\":\"%s\",\"ok\":false,\"error\":\"", verb);
-    for (const char *p = text; *p; p++)
-        printf(*p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-    puts("\"}");
+    printf("{\"verb\":\"%s\",\"ok\":false,", verb);
+    json_text("error", text);
+    puts("}");
 }

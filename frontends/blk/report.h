@@ -15,4 +15,11 @@ void report_bench(const struct bf_conn *c, const struct bench_options *o,
 /* c->why may hold text that a backend chose: it is escaped. */
 void report_failure(const struct bf_conn *c, const char *verb, int err, bool json);
 
+/* Seconds of the real-time clock, which the guests of one host share. */
+double report_now(void);
+/* A line of JSON: now, and what the last `ns` saw. */
+void report_window(const struct hist *h, uint64_t ns);
+/* A line of JSON about one row of the catalogue. */
+void report_row(const char *name, const char *result, const char *text, double began);
+
 #endif

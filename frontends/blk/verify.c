@@ -15,7 +15,7 @@ struct verify {
     const struct verify_options *o;
     struct verify_result *r;
     struct load load;
-    uint64_t random, from, sectors, end_ns, next_sector, put;
+    uint64_t random, from, sectors, end_ns, next_sector, put, window_ns;
     generation latest, *gen;
     uint8_t *busy; /* being written or read: no other request may touch it */
     bool no_discard;
@@ -79,6 +79,19 @@ static void prepare(struct verify *v, struct bf_io *io)
         memset(v->busy + (io->sector - v->from), 1, io->nr_sectors);
 }
 
+/* Hands over what was measured since the last time; the sum of all stays what the run returns. */
+static void end_window(struct verify *v, uint64_t now)
+{
+    uint64_t ns = now - v->window_ns;
+
+    if (!v->o->window || ns < (uint64_t)v->o->window_ms * 1000000)
+        return;
+    v->o->window(&v->load.hist, ns);
+    hist_merge(&v->r->hist, &v->load.hist);
+    hist_reset(&v->load.hist);
+    v->window_ns = now;
+}
+
 static int answered(struct load *l, struct bf_io *io)
 {
     struct verify *v = l->arg;
@@ -100,6 +113,7 @@ static int answered(struct load *l, struct bf_io *io)
     else
         v->r->others++;
     bf_io_unlay(l->c, io);
+    end_window(v, io->end_ns);
     return rc;
 }
 
@@ -146,13 +160,20 @@ static uint32_t free_run(const struct verify *v, uint64_t sector, uint32_t want)
     return n;
 }
 
+static bool is_over(const struct verify *v)
+{
+    if (v->o->stop && *v->o->stop)
+        return true;
+    return v->o->ops ? v->put >= v->o->ops : clock_ns() >= v->end_ns;
+}
+
 static enum load_next next_random(struct load *l, struct bf_io *io)
 {
     struct verify *v = l->arg;
     uint64_t shape = v->o->plain ? 0 : (v->random | 1);
     uint32_t n;
 
-    if (v->o->ops ? v->put >= v->o->ops : clock_ns() >= v->end_ns)
+    if (is_over(v))
         return LOAD_END;
     io->op = choose_op(v);
     io->indirect = false;
@@ -252,7 +273,8 @@ static int begin(struct verify *v, struct bf_conn *c, const struct verify_option
         v->sectors = left;
     v->gen = calloc(v->sectors, sizeof(*v->gen));
     v->busy = calloc(v->sectors, 1);
-    v->end_ns = clock_ns() + (uint64_t)o->seconds * 1000000000;
+    v->window_ns = clock_ns();
+    v->end_ns = v->window_ns + (uint64_t)o->seconds * 1000000000;
     return v->gen && v->busy ? 0 : bf_fail(c, -ENOMEM, "no memory");
 }
 

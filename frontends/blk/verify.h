@@ -4,6 +4,8 @@
 #ifndef DRVDOM_BLKFRONT_VERIFY_H
 #define DRVDOM_BLKFRONT_VERIFY_H
 
+#include <signal.h>
+
 #include "frontends/blk/load.h"
 
 struct verify_options {
@@ -16,6 +18,12 @@ struct verify_options {
     bool plain;    /* whole pages only */
     bool sync_ops; /* flush and barrier among the requests */
     bool discard;  /* discard, too */
+    /* Not NULL: set by somebody (a signal), it ends verify as the time does: all is read once more.
+     */
+    const volatile sig_atomic_t *stop;
+    /* Not 0: called every so many ms with what this window has seen. */
+    unsigned window_ms;
+    void (*window)(const struct hist *h, uint64_t ns);
 };
 
 enum { VERIFY_SECTORS = 65536 }; /* 32 MiB */
