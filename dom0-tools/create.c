@@ -202,14 +202,15 @@ static int add_devices(struct image_recipe *r, const char *const *list, unsigned
 static int build_image(struct create *c)
 {
     static struct image_recipe recipe = {.level = 6};
-    char config[300];
+    const char *config = c->config;
+    char fresh[300];
     int rc = make_dir(IMAGE_ROOT);
 
     if (!rc)
         rc = make_dir(c->dir);
-    if (!rc && !c->config) {
-        rc = write_config(c, config, sizeof(config));
-        c->config = config;
+    if (!rc && !config) {
+        rc = write_config(c, fresh, sizeof(fresh));
+        config = fresh;
     }
     if (!rc)
         rc = add_devices(&recipe, c->nics, c->nnics, PCI_NIC);
@@ -217,10 +218,10 @@ static int build_image(struct create *c)
         rc = add_devices(&recipe, c->disks, c->ndisks, PCI_DISK);
     if (rc)
         return rc;
-    recipe.config = c->config;
+    recipe.config = config;
     recipe.out_dir = c->dir;
     rc = image_build(&recipe);
-    c->config = NULL; /* `config` ends here */
+    recipe.config = NULL; /* `fresh` ends here */
     return rc;
 }
 

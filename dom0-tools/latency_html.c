@@ -139,7 +139,7 @@ static void axes(const struct scale *s, struct bytes *out)
                      "text-anchor=\"middle\">%s</text>\n",
                      x_of(ticks[i].part), TOP, PLOT_H, x_of(ticks[i].part), TOP + PLOT_H + 18,
                      ticks[i].name);
-    for (double v = s->low; v <= s->high + 0.5; v += 1) {
+    for (int v = (int)s->low; v <= (int)s->high; v++) {
         double y = y_of(s, pow(10, v));
 
         bytes_printf(out,
@@ -156,8 +156,8 @@ static void curve(const struct hist *h, unsigned stage, const struct scale *s, s
 
     bytes_printf(out, "<path fill=\"none\" stroke-width=\"1.8\" stroke=\"%s\" d=\"",
                  colours[stage]);
-    for (double nines = 0; nines <= 5.0; nines += 0.05) {
-        double part = 1 - pow(10, -nines);
+    for (unsigned twentieth = 0; twentieth <= 5 * 20; twentieth++) { /* of a nine */
+        double part = 1 - pow(10, -(double)twentieth / 20);
 
         /* Beyond the last value there is nothing to show. */
         if ((1 - part) * (double)h->count < 0.5)

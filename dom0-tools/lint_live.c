@@ -136,17 +136,21 @@ static int check_device(struct live *l, const struct device_info *d)
         check_front_ends(l, d, dirs[NODES_BACK], dirs[NODES_FRONT]);
         check_queues(l, d, dirs[NODES_BACK], dirs[NODES_FRONT]);
     }
+    l->dir = NULL;
     return rc;
 }
 
 static int check_domain(struct live *l, const struct domain_info *d)
 {
     char dir[STORE_PATH_MAX];
+    int rc;
 
     if (!d->driver_domain)
         return 0;
     (void)drvdom_dir_of(dir, sizeof(dir), d->id);
-    return check_dir(l, dir, &schema_dir_drvdom, (struct schema_ends){d->id, d->id, 4, 4});
+    rc = check_dir(l, dir, &schema_dir_drvdom, (struct schema_ends){d->id, d->id, 4, 4});
+    l->dir = NULL;
+    return rc;
 }
 
 int lint_live(const struct system *sys, void (*report)(void *arg, const struct live_finding *f),

@@ -12,8 +12,6 @@
 
 #include "transport/base/log.h"
 
-extern char **environ;
-
 /* 0 and *pid, or -errno. */
 static int start(char *const argv[], int out, pid_t *pid)
 {
@@ -67,7 +65,7 @@ static int drain(int fd, uint64_t end_ns, char *buf, size_t size)
 
 int host_run(char *const argv[], uint64_t timeout_ns, char *buf, size_t size)
 {
-    int fds[2], status, rc;
+    int fds[2] = {-1, -1}, status, rc;
     pid_t pid;
 
     buf[0] = '\0';

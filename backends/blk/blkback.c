@@ -116,12 +116,12 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
         free(b);
         return why_set(why, -EPROTO, "SETUP of drvdomd and worker do not match");
     }
+    w->dev = b;
     memcpy(&b->setup, payload, sizeof(b->setup));
+    b->disk_fd = fds[0];
     ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
         return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
-    w->dev = b;
-    b->disk_fd = fds[0];
     b->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->done_fd < 0)
         return why_set(why, -errno, "eventfd: %s", strerror(errno));

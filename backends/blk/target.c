@@ -98,7 +98,7 @@ static int get_bytes(const struct target *t, uint64_t *bytes)
 
 bool target_resized(struct target *t)
 {
-    uint64_t bytes, before = t->sectors;
+    uint64_t bytes = 0, before = t->sectors;
 
     if (get_bytes(t, &bytes) == 0 && bytes >= BLKIF_SECTOR)
         t->sectors = bytes / BLKIF_SECTOR;

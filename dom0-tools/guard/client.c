@@ -74,7 +74,7 @@ int guard_stats(const char *path, struct guard_device **out)
 {
     struct guard_question q = {.magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_STATS};
     int fd = ask(path, &q), rc;
-    void *records;
+    void *records = NULL;
 
     if (fd < 0)
         return fd;
@@ -90,7 +90,7 @@ int guard_words(const char *path, uint32_t domid, char **out)
     struct guard_question q = {
         .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_WORDS, .domid = domid};
     int fd = ask(path, &q), rc;
-    void *records;
+    void *records = NULL;
 
     if (fd < 0)
         return fd;

@@ -96,7 +96,7 @@ static void *map_handed(int fd, size_t bytes)
 static int open_handed(struct box *b)
 {
     const char *env = getenv(BOX_FDS_ENV);
-    int first = env ? atoi(env) : -1; /* init's own words */
+    int first = env ? (int)strtol(env, NULL, 10) : -1; /* init's own words */
 
     if (first < 0)
         return -ENOENT;

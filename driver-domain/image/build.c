@@ -55,7 +55,7 @@ static int find_one(const char *pattern, char path[PATH_MAX])
     int rc = -ENOENT;
 
     if (glob(pattern, 0, NULL, &g) == 0 && g.gl_pathc > 0 && strlen(g.gl_pathv[0]) < PATH_MAX) {
-        strcpy(path, g.gl_pathv[0]);
+        memcpy(path, g.gl_pathv[0], strlen(g.gl_pathv[0]) + 1);
         rc = 0;
     }
     globfree(&g);

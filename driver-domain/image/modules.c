@@ -16,8 +16,6 @@
 
 #include "transport/base/log.h"
 
-extern char **environ;
-
 /* The kernel's own backends would take the devices from ours as soon as libxl writes them. */
 static const char *const refused[] = {"xen_blkback", "xen_netback", "xen_scsiback"};
 
@@ -126,7 +124,7 @@ int modules_open(struct modules *m, const char *dir)
     m->dir = strdup(real);
     if (!m->dir)
         return -ENOMEM;
-    strcpy(index_dir, real);
+    memcpy(index_dir, real, strlen(real) + 1);
     if (!has_index(real)) {
         rc = make_index(m, real, index_dir);
         if (rc < 0)

@@ -21,7 +21,7 @@ int pci_parse(struct pci_device *d, enum pci_use use, const char *text)
 
         if (name[0] == '\0' || strlen(name) >= sizeof(d->driver) || strchr(name, '/'))
             return -EINVAL;
-        strcpy(d->driver, name);
+        memcpy(d->driver, name, strlen(name) + 1);
         d->kind = PCI_DRIVER;
         return 0;
     }

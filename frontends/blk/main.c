@@ -399,7 +399,8 @@ static int run_verb(int argc, char **argv)
 
     if (evil && argc > 1 && strcmp(argv[1], "list") == 0)
         return misbehave_list();
-    if (!is_one_of(verb, connected) && !evil && strcmp(verb, "info") && strcmp(verb, "hold")) {
+    if (!is_one_of(verb, connected) && !evil && strcmp(verb, "info") != 0 &&
+        strcmp(verb, "hold") != 0) {
         fprintf(stderr, "drvdom-blkfront: no verb \"%s\"\n%s", verb, usage);
         return EXIT_USAGE;
     }

@@ -90,8 +90,6 @@ static void vwrite(enum log_level level, unsigned suppressed, const char *fmt, v
     n = vsnprintf(text, sizeof(text), fmt, ap);
     if (n < 0)
         return;
-    if ((size_t)n >= sizeof(text))
-        n = sizeof(text) - 1;
     if (suppressed)
         snprintf(tail, sizeof(tail), " (%u like it not shown)", suppressed);
     snprintf(line, 64, "%-5s %s", level_names[level], prefix);
