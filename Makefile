@@ -246,8 +246,9 @@ deps:
 	fi
 
 # --- the rig: real Xen in QEMU.  What runs there are release builds --------------------------------
-# Two driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
-# build/image-test has disks in its own memory, for the scenarios without passthrough.
+# Three driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
+# build/image-test has disks in its own memory, for the scenarios without passthrough; build/image-stages
+# has one behind dm-delay.
 .PHONY: images demo
 RIG_ROOT  := build/rig-cache/root
 IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin
@@ -258,6 +259,8 @@ images:
 	    -o build/image >build/image.log || { cat build/image.log; exit 1; }
 	$(Q)$(IMG_BUILD) --module null_blk --config tests/rig/test-domain.conf \
 	    -o build/image-test >build/image-test.log || { cat build/image-test.log; exit 1; }
+	$(Q)$(IMG_BUILD) --config tests/rig/stages-domain.conf \
+	    -o build/image-stages >build/image-stages.log || { cat build/image-stages.log; exit 1; }
 rig-list:
 	@tests/rig/rig list
 rig: images

@@ -157,7 +157,7 @@ static void check_domains(struct doctor *d, const struct system *sys)
         const struct domain_info *dom = &sys->domains[i];
         struct verdict v;
 
-        if (!dom->driver_domain)
+        if (!dom->driver_domain && !dom->has_drvdomd)
             continue;
         explain_domain(dom, &v);
         if (v.kind == VERDICT_OK)

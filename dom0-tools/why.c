@@ -131,7 +131,7 @@ static void why_domain(struct why *w, const struct domain_info *dom)
 {
     struct verdict v;
 
-    if (dom->driver_domain) {
+    if (dom->driver_domain || dom->has_drvdomd) {
         explain_domain(dom, &v);
         tell(w, dom->name, NULL, &v);
     }

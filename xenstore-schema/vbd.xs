@@ -262,6 +262,11 @@ key target-id
     type     uint 0..4294967295
     optional
     summary  SCSI target number that Windows chose
+key feature-stamps
+    type     bool
+    default  0
+    summary  Slots carry time stamps (transport/xen/stamp.h)
+    text     Only drvdom-blkfront writes it, when it is asked to measure.
 
 dir vbd_libxl
     path    /libxl/$GUEST/device/vbd/$DEVID

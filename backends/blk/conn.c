@@ -314,6 +314,8 @@ static int read_front(const struct blk_dev *d, struct store *s, store_txn t, con
     rc = vbd_front_get_multi_queue_num_queues(s, t, dir, &c->queues);
     if (!rc)
         rc = vbd_front_get_feature_persistent(s, t, dir, &c->persistent);
+    if (!rc)
+        rc = vbd_front_get_feature_stamps(s, t, dir, &c->stamps);
     if (rc)
         return front_error(rc, why);
     if (c->queues > queues_offered())

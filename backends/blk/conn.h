@@ -49,6 +49,7 @@ struct blk_connect {
     uint32_t queues;
     uint32_t ring_pages; /* of each queue */
     bool persistent;     /* the frontend uses the same grants again */
+    bool stamps;         /* slots carry time stamps: transport/xen/stamp.h */
     struct blk_connect_queue queue[BLK_QUEUES_MAX];
 };
 

@@ -130,7 +130,6 @@ bool data_copy_indirect(struct blk_queue *q, struct io_req *r)
 void data_run(struct blk_queue *q)
 {
     struct io_req *done = q->copying.head, *r;
-    uint64_t before = q->now_ns;
     int rc;
 
     if (!done)
@@ -138,7 +137,7 @@ void data_run(struct blk_queue *q)
     rc = grant_batch_run(&q->grant, &q->batch);
     if (rc)
         log_peer("grant copy: %s", strerror(-rc));
-    q->now_ns = ticks_ns();
+    q->now_ns = stage_clock_ns(q);
     io_list_init(&q->copying);
     for (r = done; r; r = r->next) {
         r->copied = true;
@@ -149,9 +148,6 @@ void data_run(struct blk_queue *q)
     grant_batch_reset(&q->batch);
     while ((r = done)) {
         done = r->next;
-        hist_add_shared(
-            &q->stats->stage[r->plan.action == REQ_READ ? STAT_READ : STAT_WRITE][STAGE_GRANT],
-            q->now_ns - before, 1);
         io_copied(q, r);
     }
 }

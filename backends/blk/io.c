@@ -14,6 +14,7 @@
 
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
+#include "transport/xen/stamp.h"
 
 /* ---- lists and states ---- */
 
@@ -74,6 +75,19 @@ static uint32_t index_of(const struct blk_queue *q, const struct io_req *r)
 
 /* ---- answering ---- */
 
+static void put(struct blk_queue *q, const struct blkif_rsp *rsp)
+{
+    uint8_t slot[STAMP_SLOT] = {0};
+
+    if (!q->stamps) {
+        ring_back_put(&q->ring, rsp, sizeof(*rsp));
+        return;
+    }
+    memcpy(slot, rsp, sizeof(*rsp));
+    stamp_put(slot, ticks_now());
+    ring_back_put(&q->ring, slot, sizeof(slot));
+}
+
 static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
 {
     struct blkif_rsp rsp = {.id = r->plan.id, .op = r->plan.rsp_op, .status = status};
@@ -87,7 +101,7 @@ static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
     }
     if (!q->ring_dead) {
         journal_answer(&q->journal, index_of(q, r), q->ring.prod, status);
-        ring_back_put(&q->ring, &rsp, sizeof(rsp));
+        put(q, &rsp);
     }
     io_list_add(&q->answered, r);
 }
@@ -109,6 +123,7 @@ static void count(struct blk_queue *q, const struct io_req *r, uint64_t now, str
                       : r->plan.action == REQ_WRITE ? STAT_WRITE
                                                     : STAT_OTHER;
     struct hist *h = q->stats->stage[op];
+    uint64_t ready;
 
     t->ops[op]++;
     if (r->status != BLKIF_OKAY) {
@@ -116,9 +131,14 @@ static void count(struct blk_queue *q, const struct io_req *r, uint64_t now, str
         return;
     }
     t->bytes[op] += r->len;
+    if (!STAGES)
+        return;
     if (r->disk_ns) {
+        ready = r->copied_ns ? r->copied_ns : r->done_ns;
+        hist_add_shared(&h[STAGE_GRANT], since(r->taken_ns, r->disk_ns) + since(r->done_ns, ready),
+                        1);
         hist_add_shared(&h[STAGE_DEVICE], since(r->disk_ns, r->done_ns), 1);
-        hist_add_shared(&h[STAGE_ANSWER], since(r->done_ns, now), 1);
+        hist_add_shared(&h[STAGE_ANSWER], since(ready, now), 1);
     }
     hist_add_shared(&h[STAGE_TOTAL], since(r->taken_ns, now), 1);
 }
@@ -141,13 +161,14 @@ static void push(struct blk_queue *q)
 
     if (!q->answered.head)
         return;
+    /* Before the guest is woken: on a shared processor it would run now, on our account. */
+    q->now_ns = stage_clock_ns(q);
     if (!q->ring_dead && ring_back_push(&q->ring)) {
         stats_add(&q->stats->notifies, 1);
         rc = evtchn_notify(&q->ev, q->port);
         if (rc)
             blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
     }
-    q->now_ns = ticks_ns();
     while ((r = list_take(&q->answered))) {
         count(q, r, q->now_ns, &t);
         journal_free(&q->journal, index_of(q, r));
@@ -272,6 +293,8 @@ static void copy(struct blk_queue *q, struct io_req *r)
 /* A write of which any part could not be copied never reaches the disk (B18). */
 void io_copied(struct blk_queue *q, struct io_req *r)
 {
+    if (r->plan.action == REQ_READ)
+        r->copied_ns = q->now_ns;
     if (r->copied) {
         go_on(q, r);
         return;
@@ -324,6 +347,21 @@ static void take_in(struct blk_queue *q, struct io_req *r)
     q->in_flight++;
 }
 
+/* A stamp is the guest's word: what cannot be is not counted, and the rest counts for its own
+ * device only. */
+static void note_wake(struct blk_queue *q, const struct io_req *r, const union blkif_slot *raw)
+{
+    enum { LONGEST_S = 10 };
+    enum stat_op op = r->plan.action == REQ_READ ? STAT_READ : STAT_WRITE;
+    uint64_t then;
+
+    if (!q->stamps || r->plan.nr_seg == 0 || r->plan.nr_seg > STAMP_SEGS)
+        return;
+    then = ticks_to_ns(stamp_get(raw->bytes));
+    if (then && then <= q->now_ns && q->now_ns - then < LONGEST_S * UINT64_C(1000000000))
+        hist_add_shared(&q->stats->stage[op][STAGE_WAKE], q->now_ns - then, 1);
+}
+
 static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_slot *raw)
 {
     enum req_verdict v;
@@ -335,7 +373,11 @@ static void take_one(struct blk_queue *q, struct io_req *r, const union blkif_sl
         copy(q, r);
     else if (v != REQ_GO)
         refuse(q, r, v);
-    else if (r->plan.drain)
+    else
+        note_wake(q, r, raw);
+    if (v != REQ_GO)
+        return;
+    if (r->plan.drain)
         q->barrier = r; /* begins when it is alone: io_sweep() */
     else
         begin(q, r);

@@ -286,6 +286,7 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
         .barrier = true,
         .discard = q->setup->discard_unit > 0,
     };
+    q->stamps = c->stamps && c->abi == BLKIF_ABI_X86_64;
     q->ring_dead = q->stopping = q->useful = false;
     q->useless = 0;
     q->unmask_at_ns = 0;

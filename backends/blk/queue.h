@@ -23,6 +23,7 @@
 #include "backends/blk/quota.h"
 #include "backends/blk/req.h"
 #include "backends/blk/wait.h"
+#include "transport/base/ticks.h"
 #include "transport/xen/backend.h"
 #include "transport/xen/evtchn.h"
 #include "transport/xen/grant.h"
@@ -55,7 +56,7 @@ struct io_req {
     uint8_t *data;
     uint32_t len, moved; /* bytes in all, and done by the disk */
     uint32_t batch_at, batch_n;
-    uint64_t taken_ns, disk_ns, done_ns;
+    uint64_t taken_ns, disk_ns, done_ns, copied_ns; /* copied_ns: of a read */
     struct io_req *next;
 };
 
@@ -98,6 +99,7 @@ struct blk_queue {
     struct ring ring;
     void *ring_mem;
     uint32_t ring_pages, port;
+    bool stamps; /* slots carry time stamps: transport/xen/stamp.h */
     struct req_rules rules;
     struct grant_batch batch;
     struct pool pool;
@@ -155,6 +157,12 @@ void blk_queue_release(struct blk_queue *q, struct grant *g);
 /* The queue is lost: the peer's fault or the device's.  Requests in flight end unanswered. */
 void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The clock for what only the stages need to know. */
+static inline uint64_t stage_clock_ns(const struct blk_queue *q)
+{
+    return STAGES ? ticks_ns() : q->now_ns;
+}
 
 /* ---- resume.c ---- */
 

@@ -98,25 +98,57 @@ static bool ipv4(const char *word, size_t len, uint32_t *out)
     return len == 0;
 }
 
+/* The words from number `from` on, a blank between them. */
+static int put_args(struct line *l, char args[CONF_ARGS_BYTES], unsigned from)
+{
+    size_t at = 0;
+
+    args[0] = '\0';
+    for (unsigned i = from; i < l->count; i++) {
+        int n = snprintf(args + at, CONF_ARGS_BYTES - at, "%s%s", i > from ? " " : "", l->words[i]);
+
+        at += (size_t)n;
+        if (at >= CONF_ARGS_BYTES)
+            return bad(l, "%s %s: arguments longer than %d bytes", l->words[0], l->words[1],
+                       CONF_ARGS_BYTES - 1);
+    }
+    return 0;
+}
+
 static int parse_module(struct conf *c, struct line *l)
 {
     struct conf_module *m = &c->modules[c->module_count];
-    size_t at = 0;
 
     if (put_word(l, m->name, sizeof(m->name), l->words[1], "module name") < 0)
         return -EINVAL;
     if (strchr(m->name, '/'))
         return bad(l, "module \"%s\": give its name, not a path", m->name);
-    m->args[0] = '\0';
-    for (unsigned i = 2; i < l->count; i++) {
-        int n = snprintf(m->args + at, sizeof(m->args) - at, "%s%s", i > 2 ? " " : "", l->words[i]);
-
-        at += (size_t)n;
-        if (at >= sizeof(m->args))
-            return bad(l, "module %s: arguments longer than %zu bytes", m->name,
-                       sizeof(m->args) - 1);
-    }
+    if (put_args(l, m->args, 2) < 0)
+        return -EINVAL;
     c->module_count++;
+    return 0;
+}
+
+/* Two of one name would be one device. */
+static int parse_map(struct conf *c, struct line *l)
+{
+    struct conf_map *m = &c->maps[c->map_count];
+
+    if (put_word(l, m->name, sizeof(m->name), l->words[1], "map name") < 0 ||
+        put_word(l, m->target, sizeof(m->target), l->words[2], "map target") < 0)
+        return -EINVAL;
+    if (strchr(m->name, '/') || strcmp(m->name, "control") == 0)
+        return bad(l, "map \"%s\" cannot be a name below /dev/mapper", m->name);
+    for (unsigned i = 0; i < c->map_count; i++) {
+        if (strcmp(c->maps[i].name, m->name) == 0)
+            return bad(l, "map %s is already there", m->name);
+    }
+    if (!number(l->words[3], 1, INT64_MAX / 512, &m->sectors))
+        return bad(l, "map %s: \"%.40s\" is not a number of 512-byte sectors", m->name,
+                   l->words[3]);
+    if (put_args(l, m->args, 4) < 0)
+        return -EINVAL;
+    c->map_count++;
     return 0;
 }
 
@@ -313,6 +345,7 @@ static const struct directive {
     {"forward", "forward on|off", 1, 1, 0, parse_forward},
     {"wait", "wait PATH SECONDS", 2, 2, COUNT(wait_count), parse_wait},
     {"file", "file PATH SIZE [sparse]", 2, 3, COUNT(file_count), parse_file},
+    {"map", "map NAME TARGET SECTORS [ARGUMENT...]", 3, WORDS, COUNT(map_count), parse_map},
     {"drvdomd", "drvdomd ARGUMENT...", 1, WORDS, 0, parse_drvdomd},
 #undef COUNT
 };

@@ -21,6 +21,7 @@ enum {
     CONF_NAME_BYTES = 64, /* a module name is shorter than 56 */
     CONF_PATH_BYTES = 128,
     CONF_ARGS_BYTES = 256,
+    CONF_TARGET_BYTES = 16, /* DM_MAX_TYPE_NAME of linux/dm-ioctl.h */
 };
 
 struct conf_module {
@@ -61,6 +62,14 @@ struct conf_file {
     bool sparse; /* memory is taken when it is written, and may then be missing */
 };
 
+/* A device-mapper device of one target: /dev/mapper/NAME. */
+struct conf_map {
+    char name[CONF_NAME_BYTES];
+    char target[CONF_TARGET_BYTES];
+    uint64_t sectors; /* of 512 bytes */
+    char args[CONF_ARGS_BYTES];
+};
+
 struct conf {
     struct conf_module modules[CONF_ENTRIES];
     unsigned module_count;
@@ -76,6 +85,8 @@ struct conf {
     unsigned wait_count;
     struct conf_file files[CONF_ENTRIES];
     unsigned file_count;
+    struct conf_map maps[CONF_ENTRIES];
+    unsigned map_count;
     char drvdomd_args[CONF_ENTRIES][CONF_PATH_BYTES];
     unsigned drvdomd_arg_count;
     uint32_t gateway; /* host byte order */

@@ -8,13 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver-domain/init/map.h"
 #include "driver-domain/init/net.h"
 #include "transport/base/log.h"
 
 /* How long an interface may take before its absence is worth a line. */
 enum { LINK_SECONDS = 10 };
 
-enum kind { TODO_WAIT, TODO_NIC, TODO_MTU, TODO_PORT, TODO_ADDRESS, TODO_GATEWAY };
+enum kind { TODO_WAIT, TODO_MAP, TODO_NIC, TODO_MTU, TODO_PORT, TODO_ADDRESS, TODO_GATEWAY };
 
 struct todo {
     enum kind kind;
@@ -25,7 +26,7 @@ struct todo {
     bool complained;
 };
 
-static struct todo list[5 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
+static struct todo list[6 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
 static unsigned count;
 static const struct conf *conf;
 
@@ -49,6 +50,8 @@ void todo_init(const struct conf *c, uint64_t now_ns)
     count = 0;
     for (unsigned i = 0; i < c->wait_count; i++)
         add(TODO_WAIT, i, 0, after(now_ns, c->waits[i].seconds));
+    for (unsigned i = 0; i < c->map_count; i++)
+        add(TODO_MAP, i, 0, link);
     for (unsigned i = 0; i < c->nic_count; i++)
         add(TODO_NIC, i, 0, link);
     /* MTU before ports: a bridge takes the smallest of its ports'. */
@@ -74,6 +77,8 @@ static int attempt(const struct todo *t)
     switch (t->kind) {
     case TODO_WAIT:
         return access(conf->waits[t->index].path, F_OK) < 0 ? -errno : 0;
+    case TODO_MAP:
+        return map_make(&conf->maps[t->index]);
     case TODO_NIC:
         return net_rename(conf->nics[t->index].mac, conf->nics[t->index].ifname);
     case TODO_MTU:
@@ -105,6 +110,11 @@ static void complain(const struct todo *t, int rc)
         log_error("wait %s: not there after %u s: is its controller in pci=[...] and its driver in "
                   "the image? going on without it",
                   conf->waits[t->index].path, conf->waits[t->index].seconds);
+        return;
+    case TODO_MAP:
+        log_error(
+            "map %s: %s: is the device of its arguments there, and module dm-%s in the image?",
+            conf->maps[t->index].name, strerror(-rc), conf->maps[t->index].target);
         return;
     case TODO_GATEWAY:
         log_error("gateway: cannot be set: %s", strerror(-rc));

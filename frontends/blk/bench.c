@@ -6,6 +6,7 @@
 
 #include "frontends/blk/pattern.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
 
 struct bench {
     const struct bench_options *o;
@@ -51,6 +52,9 @@ int bench_run(struct bf_conn *c, const struct bench_options *o, struct bench_res
 
     if (!b)
         return bf_fail(c, -ENOMEM, "no memory");
+    ticks_calibrate();
+    ticks_calibrate();
+    hist_reset(&c->returned);
     b->o = o;
     b->r = r;
     b->random = 1;

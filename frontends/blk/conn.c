@@ -356,6 +356,8 @@ static int clear_keys(struct bf_conn *c, store_txn t)
         rc = vbd_front_rm_num_ring_pages(c->store, t, c->dir);
     if (!rc)
         rc = vbd_front_rm_multi_queue_num_queues(c->store, t, c->dir);
+    if (!rc)
+        rc = vbd_front_rm_feature_stamps(c->store, t, c->dir);
     for (unsigned i = 0; i < BF_QUEUES_MAX && !rc; i++) {
         vbd_front_queue_dir(sub, sizeof(sub), c->dir, i);
         rc = store_rm(c->store, t, sub);
@@ -392,6 +394,8 @@ static int put_keys(struct bf_conn *c, store_txn t)
     }
     if (!rc)
         rc = vbd_front_set_feature_persistent(c->store, t, c->dir, c->persistent);
+    if (!rc && c->want.stamps)
+        rc = vbd_front_set_feature_stamps(c->store, t, c->dir, true);
     return rc;
 }
 

@@ -11,6 +11,7 @@
 
 #include "frontends/blk/profile.h"
 #include "frontends/blk/req.h"
+#include "transport/base/hist.h"
 #include "transport/xen/evtchn.h"
 #include "transport/xen/ring.h"
 #include "transport/xen/share.h"
@@ -44,6 +45,7 @@ struct bf_want {
     bool persistent;
     bool all_or_nothing; /* -EOPNOTSUPP when less is offered */
     bool numbered;       /* say ring-page-order even for one page */
+    bool stamps;         /* measure the way back: transport/xen/stamp.h */
     enum bf_abi abi;
     unsigned pages; /* data pages to share; 0: as many as are usual */
     unsigned timeout_ms;
@@ -94,8 +96,9 @@ struct bf_conn {
     uint32_t page_ref[BF_PAGES_MAX];
     uint16_t page_free[BF_PAGES_MAX];
     uint32_t nr_pages, nr_pages_free;
-    uint64_t padded; /* answers with something behind their fields (B20) */
-    bool broken;     /* the backend broke the protocol: nothing of it is looked at any more */
+    uint64_t padded;      /* answers with something behind their fields (B20) */
+    bool broken;          /* the backend broke the protocol: nothing of it is looked at any more */
+    struct hist returned; /* with want.stamps: answer put by the backend -> taken here */
     char why[BF_WHY_MAX];
 };
 

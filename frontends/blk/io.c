@@ -7,6 +7,8 @@
 
 #include "frontends/blk/pattern.h"
 #include "transport/base/log.h"
+#include "transport/base/ticks.h"
+#include "transport/xen/stamp.h"
 
 enum {
     CANARY = 0xc5,
@@ -148,7 +150,7 @@ int bf_submit(struct bf_conn *c, struct bf_queue *q, struct bf_io *io)
     struct bf_req r = {.sector = io->sector, .handle = io->handle, .flag = io->flag};
     uint8_t raw[BF_SLOT_MAX];
     struct bf_slot *slot;
-    uint32_t index;
+    uint32_t index, len;
 
     if (c->broken)
         return -EPROTO;
@@ -174,8 +176,11 @@ int bf_submit(struct bf_conn *c, struct bf_queue *q, struct bf_io *io)
     /* An answer that comes twice, or for an earlier use of the slot, is told by its id. */
     r.id = (uint64_t)slot->generation << 32 | index;
     io->waiting = true;
+    len = bf_req_encode(&r, c->abi, raw);
     io->start_ns = clock_ns();
-    ring_front_put(&q->ring, raw, bf_req_encode(&r, c->abi, raw));
+    if (c->want.stamps && io->nr_segs > 0 && io->nr_segs <= STAMP_SEGS && len == STAMP_SLOT)
+        stamp_put(raw, ticks_now());
+    ring_front_put(&q->ring, raw, len);
     return 0;
 }
 
@@ -229,6 +234,16 @@ int bf_answer(struct bf_conn *c, struct bf_queue *q, const uint8_t *raw)
     return 0;
 }
 
+/* The backend's stamp is taken off: to all others the rest of the slot is zero. */
+static void take_stamp(struct bf_conn *c, uint8_t *raw)
+{
+    uint64_t then = ticks_to_ns(stamp_get(raw)), now = ticks_ns();
+
+    if (then && then <= now)
+        hist_add(&c->returned, now - then);
+    stamp_put(raw, 0);
+}
+
 /* All that waits; how many. */
 static int take(struct bf_conn *c, struct bf_queue *q)
 {
@@ -236,6 +251,8 @@ static int take(struct bf_conn *c, struct bf_queue *q)
     int n = 0, rc;
 
     while ((rc = ring_front_take(&q->ring, raw)) > 0) {
+        if (c->want.stamps && q->ring.slot_size == STAMP_SLOT)
+            take_stamp(c, raw);
         rc = bf_answer(c, q, raw);
         if (rc)
             return rc;

@@ -51,6 +51,9 @@ static const char usage[] =
     "  --plain           verify: whole pages only\n"
     "  --no-discard      verify: without discard;  --no-sync  without flush and barrier\n"
     "  --size BYTES      bench: of a request (default 4096);  --writes PERCENT  --in-order\n"
+    "  --stamps          bench: time stamps in the slots, for drvdom latency's stage `wake` and "
+    "the\n"
+    "                    way back; needs tsc_mode=\"native\" in both domains\n"
     "  --hook CMD        misbehave: run to make the conditions of some (see list)\n"
     "  --json            one line of JSON instead of text\n"
     "\n"
@@ -101,6 +104,7 @@ enum option_id {
     O_SIZE,
     O_WRITES,
     O_IN_ORDER,
+    O_STAMPS,
     O_HOOK,
     O_JSON,
     O_VERSION,
@@ -131,6 +135,7 @@ static const struct option longs[] = {
     {"size", required_argument, NULL, O_SIZE},
     {"writes", required_argument, NULL, O_WRITES},
     {"in-order", no_argument, NULL, O_IN_ORDER},
+    {"stamps", no_argument, NULL, O_STAMPS},
     {"hook", required_argument, NULL, O_HOOK},
     {"json", no_argument, NULL, O_JSON},
     {"version", no_argument, NULL, O_VERSION},
@@ -240,6 +245,9 @@ static void other_option(int id)
     switch (id) {
     case O_PERSISTENT:
         opt.want.persistent = true;
+        break;
+    case O_STAMPS:
+        opt.want.stamps = true;
         break;
     case O_EXACT:
         opt.want.all_or_nothing = true;

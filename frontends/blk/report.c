@@ -93,6 +93,9 @@ void report_bench(const struct bf_conn *c, const struct bench_options *o,
         json_connection(c);
         putchar(',');
         json_latency(&r->hist);
+        if (c->returned.count)
+            printf(",\"returned_us\":{\"count\":%" PRIu64 ",\"mean\":%.3f}", c->returned.count,
+                   us(hist_mean(&c->returned)));
         puts("}");
         return;
     }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "backends/blk/queue.h"
+#include "transport/xen/stamp.h"
 #include "transport/base/log.h"
 
 enum {
@@ -266,14 +267,16 @@ static void open_queue(void)
     ck_assert_int_eq(blk_queue_thread(&q), 0);
 }
 
-static bool want_persistent;
+static bool want_persistent, want_stamps;
+static uint64_t last_stamp; /* of an answer */
 
 static void connect_queue(uint32_t pages)
 {
     conn = (struct blk_connect){.live.sectors = DISK_SECTORS,
                                 .queues = 1,
                                 .ring_pages = pages,
-                                .persistent = want_persistent};
+                                .persistent = want_persistent,
+                                .stamps = want_stamps};
     conn.queue[0].port = 9;
     for (uint32_t i = 0; i < pages; i++)
         conn.queue[0].ring_ref[i] = RING_GREF + i;
@@ -339,6 +342,10 @@ static bool get(struct blkif_rsp *rsp, int ms)
         rc = (int)read(front_fd, &n, sizeof(n));
     }
     memcpy(rsp, slot, sizeof(*rsp));
+    if (want_stamps) {
+        last_stamp = stamp_get(slot);
+        stamp_put(slot, 0);
+    }
     for (size_t i = 12; i < sizeof(slot); i++)
         ck_assert_uint_eq(slot[i], 0); /* B20: nothing old shows */
     return true;

@@ -38,6 +38,8 @@ START_TEST(takes_everything)
                            "wait /dev/nvme0n1 10\n"
                            "file /run/disk0.img 64M\n"
                            "file /run/disk1.img 512 sparse\n"
+                           "map slow delay 65536 /dev/nvme0n1  0 5\n"
+                           "map bare zero 8\n"
                            "drvdomd --log\n"
                            "drvdomd debug"),
                      0);
@@ -56,6 +58,12 @@ START_TEST(takes_everything)
     ck_assert(c.has_gateway && c.gateway == 0xc00002fe);
     ck_assert_uint_eq(c.mtus[0].mtu, 9000);
     ck_assert(c.forward);
+    ck_assert_uint_eq(c.map_count, 2);
+    ck_assert_str_eq(c.maps[0].name, "slow");
+    ck_assert_str_eq(c.maps[0].target, "delay");
+    ck_assert_uint_eq(c.maps[0].sectors, 65536);
+    ck_assert_str_eq(c.maps[0].args, "/dev/nvme0n1 0 5");
+    ck_assert_str_eq(c.maps[1].args, "");
     ck_assert_str_eq(c.waits[0].path, "/dev/nvme0n1");
     ck_assert_uint_eq(c.waits[0].seconds, 10);
     ck_assert_uint_eq(c.files[0].size_bytes, 64u << 20);
@@ -118,6 +126,15 @@ static const struct {
     {"file /run/a 64M dense", "usage: file"},
     {"file /run/a 99999999999999999G", "not a size"},
     {"module ../evil", "not a path"},
+    {"map", "usage: map"},
+    {"map slow delay", "usage: map"},
+    {"map ../slow delay 8 x", "below /dev/mapper"},
+    {"map control zero 8", "below /dev/mapper"},
+    {"map slow delay -8 x", "not a number of 512-byte sectors"},
+    {"map slow delay 0 x", "not a number of 512-byte sectors"},
+    {"map slow delay 18446744073709551615 x", "not a number of 512-byte sectors"},
+    {"map slow a-target-that-is-too-long 8", "longer than 15 bytes"},
+    {"map slow zero 8\nmap slow zero 8", "already there"},
     {"bridge xen\x01", "byte 0x01"},
     {"bridge \xc3\xa4", "byte 0xc3"},
 };

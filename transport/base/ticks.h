@@ -24,15 +24,32 @@ void ticks_calibrate(void);
 
 uint64_t ticks_slow_ns(void);
 
+/* The counter itself; 0 where there is none that is used. */
+static inline uint64_t ticks_now(void)
+{
+#if defined(__x86_64__)
+    if (ticks_scale.mult)
+        return __builtin_ia32_rdtsc();
+#endif
+    return 0;
+}
+
+/* A reading of the counter on the scale of ticks_ns(), also another domain's reading; 0 when it
+ * lies before the first calibration, or nothing is calibrated. */
+static inline uint64_t ticks_to_ns(uint64_t ticks)
+{
+    if (!ticks_scale.mult || ticks < ticks_scale.base_ticks)
+        return 0;
+    return ticks_scale.base_ns +
+           (uint64_t)((unsigned __int128)(ticks - ticks_scale.base_ticks) * ticks_scale.mult >> 32);
+}
+
 /* Nanoseconds since some moment before the first calibration; never goes backwards on one CPU. */
 static inline uint64_t ticks_ns(void)
 {
 #if defined(__x86_64__)
-    if (ticks_scale.mult) {
-        uint64_t d = __builtin_ia32_rdtsc() - ticks_scale.base_ticks;
-
-        return ticks_scale.base_ns + (uint64_t)((unsigned __int128)d * ticks_scale.mult >> 32);
-    }
+    if (ticks_scale.mult)
+        return ticks_to_ns(__builtin_ia32_rdtsc());
 #endif
     return ticks_slow_ns();
 }

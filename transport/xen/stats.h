@@ -12,13 +12,19 @@
 
 /* Hand-overs of a block request or frame in the backend (architecture, section 8). */
 enum stage {
-    STAGE_WAKE,   /* event seen -> slot taken */
-    STAGE_GRANT,  /* grant copy or map, both directions together */
+    STAGE_WAKE,   /* put by the guest -> slot taken; only a frontend that stamps lets us know */
+    STAGE_GRANT,  /* data between guest and buffer: copied or mapped, with the wait for its turn */
     STAGE_DEVICE, /* submitted -> completed by the disk; net: time in the port */
-    STAGE_ANSWER, /* completed -> response pushed and notified */
-    STAGE_TOTAL,  /* slot taken -> response pushed */
+    STAGE_ANSWER, /* completed and, of a read, copied -> answer visible to the guest */
+    STAGE_TOTAL,  /* slot taken -> answer visible: grant + device + answer */
     STAGE_COUNT
 };
+/* EXTRA_CFLAGS=-DDRVDOM_NO_STAGES builds without the stages, to measure what they cost. */
+#ifdef DRVDOM_NO_STAGES
+enum { STAGES = 0 };
+#else
+enum { STAGES = 1 };
+#endif
 enum stat_op { STAT_READ, STAT_WRITE, STAT_OTHER, STAT_OPS }; /* net: read = to guest (rx) */
 
 struct dev_stats {

@@ -50,7 +50,9 @@ files_for() {
             ;;
         driver-domain) stage_driver_domain "$stage" image ;;
         test-domain) stage_driver_domain "$stage" image-test ;;
+        stages-domain) stage_driver_domain "$stage" image-stages ;;
         drvdom) stage_drvdom "$stage" ;;
+        front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
         *)
             [ -e "$TOP/$word" ] || die "scenario $NAME wants $word, which is not there: make"
@@ -95,6 +97,21 @@ stage_drvdom() {        # STAGE
         path=$(find_lib "${lib##*/}") || path=$lib
         [ -e "$IMG/dom0/lib/${lib##*/}" ] || cp -L "$path" "$1/lib/"
     done
+}
+
+# The measuring guest with drvdom-blkfront in it, as /rig/guest-front.cpio: it loads what that needs
+# instead of Linux's frontends (which are there: insmod /lib/modules/xen-blkfront.ko).
+stage_front() {         # STAGE
+    local program=$TOP/build/release/bin/drvdom-blkfront dir=$IMG/front
+    [ -x "$program" ] || die "no drvdom-blkfront in build/release/bin: make images"
+    rm -rf "$dir"
+    mkdir -p "$dir/bin"
+    cp "$program" "$dir/bin/"
+    add_libs "$dir" "$program"
+    add_modules "$dir" xen-gntalloc xen-evtchn
+    pack "$dir" "$IMG/front.cpio"
+    cat "$IMG/guest-bench.cpio" "$IMG/front.cpio" >"$1/guest-front.cpio"
+    rm -rf "$dir" "$IMG/front.cpio"
 }
 
 # Streams what the scenario prints, without the lines meant for us.  Returns when it has ended, its
