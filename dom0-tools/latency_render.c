@@ -145,6 +145,7 @@ void latency_json(const struct latency_device *d, size_t n, struct bytes *out)
         json_names(&j, &d[i]);
         json_uint(&j, "events", d[i].stats->events);
         json_uint(&j, "notifies", d[i].stats->notifies);
+        json_uint(&j, "cpu_ns", d[i].stats->cpu_ns);
         json_object(&j, "ops");
         for (unsigned op = 0; op < STAT_OPS; op++)
             json_op(&j, &d[i], op);
@@ -169,14 +170,19 @@ static void label(struct bytes *out, const char *name, const char *value)
     bytes_printf(out, "\"");
 }
 
-static void labels(struct bytes *out, const struct latency_device *d, unsigned op)
+static void device_labels(struct bytes *out, const struct latency_device *d)
 {
     bytes_printf(out, "{");
     label(out, "driver_domain", d->domain);
     bytes_printf(out, ",");
     label(out, "guest", d->guest);
-    bytes_printf(out, ",device=\"%s/%u\",op=\"%s\"", d->kind, d->devid,
-                 latency_op_name(d->kind, op));
+    bytes_printf(out, ",device=\"%s/%u\"", d->kind, d->devid);
+}
+
+static void labels(struct bytes *out, const struct latency_device *d, unsigned op)
+{
+    device_labels(out, d);
+    bytes_printf(out, ",op=\"%s\"", latency_op_name(d->kind, op));
 }
 
 static void counters(const struct latency_device *d, size_t n, struct bytes *out, const char *name,
@@ -235,6 +241,14 @@ void latency_openmetrics(const struct latency_device *d, size_t n, struct bytes 
              offsetof(struct dev_stats, bytes));
     counters(d, n, out, "drvdom_errors", NULL, "Requests or packets that failed.",
              offsetof(struct dev_stats, errors));
+    bytes_printf(out, "# TYPE drvdom_cpu_seconds counter\n# UNIT drvdom_cpu_seconds seconds\n"
+                      "# HELP drvdom_cpu_seconds CPU time of the device's worker.\n");
+    for (size_t i = 0; i < n; i++) {
+        bytes_printf(out, "drvdom_cpu_seconds_total");
+        device_labels(out, &d[i]);
+        bytes_printf(out, "}");
+        seconds(out, d[i].stats->cpu_ns);
+    }
     bytes_printf(out, "# TYPE drvdom_stage_seconds summary\n# UNIT drvdom_stage_seconds seconds\n"
                       "# HELP drvdom_stage_seconds Time spent in each stage of a request.\n");
     each_hist(d, n, summary, out);

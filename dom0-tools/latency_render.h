@@ -41,6 +41,7 @@ struct latency_rate {
     uint64_t ops_per_s[STAT_OPS], bytes_per_s[STAT_OPS], errors;
     uint64_t p50_ns, p99_ns; /* of all operations, STAGE_TOTAL */
     uint64_t depth_milli;    /* mean number in flight, times 1000 (Little's law) */
+    uint64_t cpu_permille;   /* of one CPU, used by the device's worker */
 };
 /* then may be NULL: since the start of the device.  A counter that went back (a new worker without
  * the old one's memory) counts from zero.  Fills *rate; scratch is a histogram to work in. */

@@ -52,6 +52,9 @@ void latency_rate(const struct dev_stats *now, const struct dev_stats *then, uin
         add_growth(scratch, &now->stage[op][STAGE_TOTAL],
                    then ? &then->stage[op][STAGE_TOTAL] : NULL);
     }
+    rate->cpu_permille =
+        (uint64_t)((double)grown(now->cpu_ns, then ? then->cpu_ns : 0) * 1e3 / (double)interval_ns +
+                   0.5);
     rate->p50_ns = hist_quantile(scratch, 500000);
     rate->p99_ns = hist_quantile(scratch, 990000);
     /* Little: mean number in flight = arrivals per time, times the time each stays. */
@@ -73,7 +76,8 @@ void latency_top(const struct latency_device *d, const struct latency_rate *rate
 {
     struct table t;
 
-    table_init(&t, "DRIVER-DOMAIN DEVICE >OPS/s >IN-MB/s >OUT-MB/s >P50/us >P99/us >DEPTH >ERRORS");
+    table_init(
+        &t, "DRIVER-DOMAIN DEVICE >OPS/s >IN-MB/s >OUT-MB/s >P50/us >P99/us >DEPTH >CPU >ERRORS");
     for (size_t i = 0; i < n; i++) {
         const struct latency_rate *r = &rates[i];
 
@@ -85,6 +89,7 @@ void latency_top(const struct latency_device *d, const struct latency_rate *rate
         table_cell(&t, "%" PRIu64 ".%" PRIu64, r->p50_ns / 1000, r->p50_ns % 1000 / 100);
         table_cell(&t, "%" PRIu64 ".%" PRIu64, r->p99_ns / 1000, r->p99_ns % 1000 / 100);
         table_cell(&t, "%" PRIu64 ".%02" PRIu64, r->depth_milli / 1000, r->depth_milli % 1000 / 10);
+        table_cell(&t, "%" PRIu64 ".%" PRIu64 "%%", r->cpu_permille / 10, r->cpu_permille % 10);
         table_cell(&t, "%" PRIu64, r->errors);
     }
     table_print(&t, out);
@@ -110,6 +115,7 @@ void latency_top_json(const struct latency_device *d, const struct latency_rate 
         json_uint(&j, "p50_ns", rates[i].p50_ns);
         json_uint(&j, "p99_ns", rates[i].p99_ns);
         json_fixed(&j, "depth", rates[i].depth_milli, 3);
+        json_fixed(&j, "cpu", rates[i].cpu_permille, 3);
         json_uint(&j, "errors", rates[i].errors);
         json_close(&j);
     }

@@ -177,6 +177,7 @@ static void push(struct blk_queue *q)
         q->in_flight--;
     }
     publish(q->stats, &t);
+    stats_cpu(q->stats, &q->cpu, q->now_ns);
 }
 
 /* ---- the disk ---- */

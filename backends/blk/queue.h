@@ -132,6 +132,7 @@ struct blk_queue {
     uint32_t useless;      /* events in a row that brought no request (R8) */
     uint64_t unmask_at_ns; /* 0: no delayed unmask */
     uint64_t now_ns;       /* read once per step of a sweep, not per request */
+    struct cpu_meter cpu;
 };
 
 /* Opens what must be opened before the sandbox. */

@@ -362,6 +362,8 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
     if (q->changed) /* the main thread shall look now: no event may ever come */
         timeout_ns = 0;
     publish_counts(q);
+    if (q->turns++ % CPU_TURNS == 0)
+        stats_cpu(q->w->stats, &q->cpu, ticks_ns());
     rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
     while (take_event(q))
         ;

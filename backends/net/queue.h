@@ -32,6 +32,7 @@ enum {
     RX_STRIDE = (1 + RX_DATA_SLOTS_MAX) * NETIF_PAGE,
     QUEUE_OPS = RX_CHAIN + TX_BATCH + 8,
     SAMPLE_EVERY = 16,
+    CPU_TURNS = 64, /* between looks at the clock for the CPU time */
     BATCH_SEGS = NETIF_RING_SLOTS + TX_SEGS_MAX,
 };
 
@@ -73,6 +74,8 @@ struct net_queue {
     unsigned index;
     struct net_shared *shared;
     struct net_count count;
+    struct cpu_meter cpu;
+    uint32_t turns;
     int port_fd, command_fd;
     struct evtchn ev;
     struct reactor reactor;

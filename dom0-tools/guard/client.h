@@ -13,7 +13,7 @@
 
 #define GUARD_SOCKET "/run/drvdom/guard.sock"
 
-enum { GUARD_MAGIC = 0x47565244, GUARD_VERSION = 1, GUARD_TEXT_MAX = 256 * 1024 };
+enum { GUARD_MAGIC = 0x47565244, GUARD_VERSION = 2, GUARD_TEXT_MAX = 256 * 1024 };
 enum guard_ask { GUARD_STATS = 1, GUARD_WORDS };
 
 /* One question per connection, then the answer: a head and `count` records. */

@@ -37,6 +37,7 @@ START_TEST(stages_add_up)
         ck_assert_uint_gt(sum(op, STAGE_DEVICE), 0);
         ck_assert_uint_eq(sum(op, STAGE_GRANT) + sum(op, STAGE_DEVICE) + sum(op, STAGE_ANSWER),
                           sum(op, STAGE_TOTAL));
+        ck_assert_uint_gt(stats.cpu_ns, 0);
         /* A stock frontend says nothing of when it put its request. */
         ck_assert_uint_eq(stats.stage[op][STAGE_WAKE].count, 0);
     }

@@ -29,6 +29,7 @@ static void fill(struct dev_stats *s)
     s->ops[STAT_READ] = 1000;
     s->bytes[STAT_READ] = 4096000;
     s->errors[STAT_READ] = 1;
+    s->cpu_ns = 1500000000;
 }
 
 static const char *text(void)
@@ -87,6 +88,8 @@ START_TEST(json_and_metrics)
     has("drvdom_ops_total{driver_domain=\"dd\",guest=\"g<1>\\\"\",device=\"vbd/"
         "51712\",op=\"read\"} 1000");
     has("drvdom_data_bytes_total{");
+    has("drvdom_cpu_seconds_total{driver_domain=\"dd\",guest=\"g<1>\\\"\",device=\"vbd/51712\"} "
+        "1.500000000\n");
     has("stage=\"wake\"} 0.010000000\n");
     has("_count{driver_domain=\"dd\",guest=\"g<1>\\\"\",device=\"vbd/"
         "51712\",op=\"read\",stage=\"total\"} 1000");
@@ -159,7 +162,9 @@ START_TEST(rates)
         hist_add(&now.stage[STAT_WRITE][STAGE_TOTAL], 200000);
     now.ops[STAT_WRITE] = 500;
     now.bytes[STAT_WRITE] = 500 * 4096;
+    now.cpu_ns = then.cpu_ns + 123000000;
     latency_rate(&now, &then, 500000000, &scratch, &r);
+    ck_assert_uint_eq(r.cpu_permille, 246);
     ck_assert_uint_eq(r.ops_per_s[STAT_WRITE], 1000);
     ck_assert_uint_eq(r.ops_per_s[STAT_READ], 0);
     ck_assert_uint_eq(r.bytes_per_s[STAT_WRITE], 4096000);
@@ -182,6 +187,7 @@ START_TEST(rates)
     latency_top_json(&disk, &r, 1, &out);
     (void)text();
     has("\"depth\": 0.000");
+    has("\"cpu\": 0.000");
 }
 END_TEST
 

@@ -22,7 +22,7 @@
 #include "transport/xen/stats.h"
 
 enum {
-    BB_VERSION = 1,
+    BB_VERSION = 2,
     BB_PAGE = 4096,
     BB_SLOTS = 16,
     BB_HEAD_PAGES = 10,

@@ -32,8 +32,21 @@ struct dev_stats {
     uint64_t bytes[STAT_OPS];
     uint64_t errors[STAT_OPS];
     uint64_t events, notifies, sweeps;
+    uint64_t cpu_ns; /* of the queues' threads, as of their last busy moment */
     struct hist stage[STAT_OPS][STAGE_COUNT];
 };
+
+/* A thread's own CPU time, counted now and then while it works: an idle one costs nothing. */
+struct cpu_meter {
+    uint64_t due_ns, counted_ns;
+};
+void stats_count_cpu(struct dev_stats *s, struct cpu_meter *m, uint64_t now_ns);
+
+static inline void stats_cpu(struct dev_stats *s, struct cpu_meter *m, uint64_t now_ns)
+{
+    if (STAGES && now_ns >= m->due_ns)
+        stats_count_cpu(s, m, now_ns);
+}
 
 /* For words that several queues' threads count in. */
 static inline void stats_add(uint64_t *word, uint64_t n)
