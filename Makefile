@@ -62,7 +62,7 @@ drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
               libkmod-dev kmod liblzma-dev libzstd-dev check
-DEPS_CHECK := clang clang-format clang-tidy shellcheck
+DEPS_CHECK := clang clang-format clang-tidy shellcheck jq
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils
 DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
 
@@ -282,6 +282,7 @@ loop: bins fakexen
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/net
+	@BIN=$(B)/bin tests/loop/tools
 evil-blk: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \

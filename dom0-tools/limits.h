@@ -26,4 +26,8 @@ int limits_read(const struct system *sys, const struct domain_info *d,
  */
 int limits_number(const char *text, const char *name, uint64_t *out) must_check;
 
+/* CPU time that the domain has used since it was made, all its processors together.  0 or -errno:
+ * no hypervisor to ask, or no such domain. */
+int limits_cpu_ns(unsigned domid, uint64_t *ns) must_check;
+
 #endif

@@ -24,6 +24,8 @@ static const struct {
     {"attach", "give a running guest a disk or vif; both ends Connected when it returns",
      verb_attach},
     {"detach", "take one away; says who is busy", verb_detach},
+    {"rate", "limit what a disk or vif may do, while it is in use", verb_rate},
+    {"resize", "tell a guest that its disk has another size, or give it one", verb_resize},
     {"doctor", "check host, configurations, driver domains, devices and limits", verb_doctor},
     {"limits", "grants, event channels, xenstore quota: used and limit", verb_limits},
     {"top", "operations, bytes and latency per device, live", verb_top},

@@ -6,6 +6,7 @@
 
 #include "dom0-tools/explain.h"
 #include "dom0-tools/json.h"
+#include "dom0-tools/limits.h"
 #include "dom0-tools/options.h"
 #include "dom0-tools/table.h"
 #include "dom0-tools/verb.h"
@@ -83,6 +84,7 @@ static void print_devices(const struct system *sys, const struct domain_info *do
 static void print_json(const struct system *sys, const struct domain_info *dom, struct bytes *out)
 {
     struct json j;
+    uint64_t cpu_ns;
 
     json_init(&j, out);
     json_object(&j, NULL);
@@ -91,6 +93,10 @@ static void print_json(const struct system *sys, const struct domain_info *dom, 
     json_bool(&j, "driver_domain", dom->driver_domain);
     json_text(&j, "state", dom->has_drvdomd ? drvdom_state_str(dom->state) : NULL);
     json_text(&j, "version", dom->has_drvdomd ? dom->version : NULL);
+    if (limits_cpu_ns(dom->id, &cpu_ns) == 0)
+        json_uint(&j, "cpu_ns", cpu_ns);
+    else
+        json_null(&j, "cpu_ns");
     json_array(&j, "devices");
     print_devices(sys, dom, &j, NULL);
     json_close(&j);

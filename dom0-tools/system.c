@@ -330,6 +330,25 @@ const struct domain_info *system_domain(const struct system *sys, const char *te
     return number(text, DOMAIN_MAX_DOMID, &id) ? system_domain_id(sys, id) : NULL;
 }
 
+const struct device_info *system_device(const struct system *sys, const char *guest,
+                                        const char *device)
+{
+    const struct domain_info *g = system_domain(sys, guest);
+
+    for (size_t i = 0; g && i < sys->ndevices; i++) {
+        const struct device_info *d = &sys->devices[i];
+
+        if (d->guest == g->id && system_device_is(d, device))
+            return d;
+    }
+    if (g)
+        log_error("%s has no device \"%s\" of a driver domain: see drvdom show %s", guest, device,
+                  guest);
+    else
+        log_error("no domain \"%s\": see xl list", guest);
+    return NULL;
+}
+
 bool system_device_is(const struct device_info *d, const char *text)
 {
     char name[32];

@@ -24,6 +24,8 @@ int verb_latency(int argc, char **argv);
 int verb_limits(int argc, char **argv);
 int verb_lint(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_rate(int argc, char **argv);
+int verb_resize(int argc, char **argv);
 int verb_restart(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_start(int argc, char **argv);

@@ -102,6 +102,18 @@ key limit-burst
     default  100
     summary  Milliseconds of unused allowance that may be saved up
 
+key resize
+    type     uint 0..18014398509481983
+    owner    toolstack
+    optional
+    summary  drvdom resize asks: look at the size again; not 0: make the file so many sectors first
+    text     The backend removes it when that is done, whether or not it worked.
+key resize-error
+    type     string 0..255
+    owner    back
+    optional
+    summary  Why it did not work
+
 # --- the disk ---
 
 key sectors

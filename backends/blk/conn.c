@@ -92,13 +92,32 @@ static void blk_close(void *dev)
     free(d);
 }
 
+/* Has drvdom resize asked?  blk_publish() takes the wish away, in one transaction with the size. */
+static bool do_resize(struct blk_dev *d, struct store *s, const char *dir)
+{
+    struct why why = {""};
+    uint64_t sectors;
+    int rc = vbd_back_get_resize(s, 0, dir, &sectors);
+
+    if (rc == -ENOENT)
+        return false;
+    if (!rc && sectors && target_set_size(&d->target, sectors, &why)) {
+        log_warn("disk %u/%u: %s", d->id.domid, d->id.devid, why.text);
+        rc = vbd_back_set_resize_error(s, 0, dir, why.text);
+    }
+    if (rc)
+        log_warn("disk %u/%u: resize: %s", d->id.domid, d->id.devid, strerror(-rc));
+    return true;
+}
+
 static int blk_refresh(void *dev, struct store *s, const char *dir, bool all, void *payload,
                        bool *announce)
 {
     struct blk_dev *d = dev;
     struct blk_live l = {0};
 
-    *announce = target_resized(&d->target);
+    *announce = do_resize(d, s, dir);
+    *announce |= target_resized(&d->target);
     l.sectors = d->target.sectors;
     read_limits(s, dir, &l);
     if (!all && memcmp(&l, &d->live, sizeof(l)) == 0)
@@ -140,8 +159,10 @@ static int publish_discard(const struct blk_dev *d, struct store *s, store_txn t
 
 static int publish_features(struct store *s, store_txn t, const char *dir)
 {
-    int rc = vbd_back_set_feature_flush_cache(s, t, dir, true);
+    int rc = vbd_back_rm_resize(s, t, dir);
 
+    if (!rc)
+        rc = vbd_back_set_feature_flush_cache(s, t, dir, true);
     if (!rc)
         rc = vbd_back_set_feature_barrier(s, t, dir, true);
     if (!rc)

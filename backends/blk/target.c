@@ -105,6 +105,19 @@ bool target_resized(struct target *t)
     return t->sectors != before;
 }
 
+int target_set_size(struct target *t, uint64_t sectors, struct why *why)
+{
+    if (t->blockdev)
+        return why_set(why, -ENOTSUP,
+                       "the disk is a block device: change its size where it comes from, then ask "
+                       "without a size");
+    if (t->readonly)
+        return why_set(why, -EROFS, "the disk is read-only (access=ro)");
+    if (ftruncate(t->fd, (off_t)(sectors * BLKIF_SECTOR)))
+        return why_set(why, -errno, "the file cannot be given that size: %s", strerror(errno));
+    return 0;
+}
+
 static int read_size(struct target *t, const char *path, struct why *why)
 {
     uint64_t bytes = 0;

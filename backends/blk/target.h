@@ -41,4 +41,8 @@ void target_close(struct target *t);
  * (a medium gone, a device failing) is not taken over: requests fail by themselves then. */
 bool target_resized(struct target *t);
 
+/* Makes a file larger or smaller; t->sectors stays until target_resized().  0, or -errno and why.
+ */
+int target_set_size(struct target *t, uint64_t sectors, struct why *why) must_check;
+
 #endif

@@ -58,14 +58,21 @@ _drvdom() {
     why:*)
         _drvdom_words "$(_drvdom_guests)"
         ;;
-    attach:* | detach:*)
+    attach:* | detach:* | rate:* | resize:*)
         case $COMP_CWORD in
         2) _drvdom_words "$(_drvdom_guests)" ;;
         3) if [ "$verb" = attach ]; then _drvdom_words $'disk\nvif'
            else _drvdom_words "$(_drvdom_devices "$prev")"; fi ;;
         esac
         ;;
-    start:* | stop:* | restart:* | wait:* | show:* | limits:* | latency:* | top:*)
+    latency:*/*)
+        guest=${cur%%/*}
+        _drvdom_words "$(_drvdom_devices "$guest" | sed "s|^|$guest/|")"
+        ;;
+    latency:* | show:* | top:* | limits:*)
+        _drvdom_words "$({ _drvdom_domains; _drvdom_guests; } | sort -u)"
+        ;;
+    start:* | stop:* | restart:* | wait:*)
         _drvdom_words "$(_drvdom_domains | sort -u)"
         ;;
     lint:* | image:*)
