@@ -125,13 +125,36 @@ static int wait_gone(unsigned id, uint64_t end_ns)
     return 0;
 }
 
+/* Takes the PCI devices out while the domain can still let them go.  libxl would do it when the
+ * domain has ended, and then waits 10 s for each until the dead kernel answers.  What does not work
+ * is libxl's again. */
+static void take_devices(const char *name, uint64_t end_ns)
+{
+    char text[2048], bdf[32];
+    char *const argv[] = {(char *)"xl", (char *)"pci-list", (char *)(uintptr_t)name, NULL};
+    const char *args[] = {"pci-detach", name, bdf, NULL}, *line = text;
+
+    if (host_run(argv, UINT64_C(10000000000), text, sizeof(text)))
+        return;
+    /* A line of titles, then "00.0 0000:03:00.0" each */
+    while ((line = strchr(line, '\n'))) {
+        uint64_t now = clock_ns();
+
+        line++;
+        if (sscanf(line, "%*s %31s", bdf) == 1 && now < end_ns && xl_run(args, end_ns - now))
+            log_warn("%s keeps %s until it has ended", name, bdf);
+    }
+}
+
 int xl_stop(const char *name, unsigned id, uint64_t timeout_ns, bool force)
 {
     const char *shutdown[] = {"shutdown", "-w", name, NULL};
     const char *destroy[] = {"destroy", name, NULL};
     uint64_t end_ns = clock_ns() + timeout_ns;
-    int rc = xl_run(shutdown, timeout_ns);
+    int rc;
 
+    take_devices(name, clock_ns() + timeout_ns / 2);
+    rc = xl_run(shutdown, timeout_ns);
     if (!rc)
         rc = wait_gone(id, end_ns);
     if (rc && force)

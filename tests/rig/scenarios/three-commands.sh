@@ -1,5 +1,5 @@
 # summary: from a dom0 with nothing configured to a guest that pings through its driver domain: three commands
-# timeout: 240
+# timeout: 400
 # machine: passthrough
 # mem: 2048
 # files: driver-domain drvdom tests/rig/dom0/io.sh
@@ -53,6 +53,12 @@ xs_gone "/libxl/$g/device/vbd/51728" || fail "an attach that failed left its dev
 say "attach and detach say what happened"
 
 guest_stop guest
+start=$(uptime_now)
+waiting "drvdom restart"
 assert drvdom restart dd
+figure restart "$(elapsed "$start")" s
+start=$(uptime_now)
+waiting "drvdom stop"
 assert drvdom stop dd
+figure stop "$(elapsed "$start")" s
 must_fail drvdom wait dd --timeout 0.2
