@@ -44,7 +44,10 @@ key test-kill
     optional
     summary  For tests: what drvdomd shall kill; ignored without --allow-test-kill
     text     "workers COUNT MAX-MS": that many workers, one after the other, at random moments at
-    text     most MAX-MS apart. "drvdomd": itself. "kernel": a kernel panic.
+    text     most MAX-MS apart. "step NAME COUNT MAX-PASSES": that many workers, each when it has
+    text     come to that step of a request's life (taken, copied, submitted, completed, answered,
+    text     before-notify, after-notify) for the n-th time, n at random up to MAX-PASSES.
+    text     "drvdomd": itself. "kernel": a kernel panic. "hang": nothing runs any more.
 
 dir guard
     path    ~/drvdom

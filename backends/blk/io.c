@@ -15,6 +15,7 @@
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
 #include "transport/xen/stamp.h"
+#include "transport/xen/teststep.h"
 
 /* ---- lists and states ---- */
 
@@ -102,6 +103,7 @@ static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
     if (!q->ring_dead) {
         journal_answer(&q->journal, index_of(q, r), q->ring.prod, status);
         put(q, &rsp);
+        teststep(STEP_ANSWERED);
     }
     io_list_add(&q->answered, r);
 }
@@ -152,6 +154,13 @@ static void publish(struct dev_stats *s, const struct tally *t)
     }
 }
 
+static void tell_first_answer(struct blk_queue *q)
+{
+    log_info("first answer %llu us after the loss",
+             (unsigned long long)(clock_ns() - q->lost_ns) / 1000);
+    q->lost_ns = 0;
+}
+
 /* Shows all answers at once and kicks the guest once, if it asked for it. */
 static void push(struct blk_queue *q)
 {
@@ -164,11 +173,15 @@ static void push(struct blk_queue *q)
     /* Before the guest is woken: on a shared processor it would run now, on our account. */
     q->now_ns = stage_clock_ns(q);
     if (!q->ring_dead && ring_back_push(&q->ring)) {
+        teststep(STEP_BEFORE_NOTIFY);
         stats_add(&q->stats->notifies, 1);
         rc = evtchn_notify(&q->ev, q->port);
         if (rc)
             blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
+        teststep(STEP_AFTER_NOTIFY);
     }
+    if (q->lost_ns)
+        tell_first_answer(q);
     while ((r = list_take(&q->answered))) {
         count(q, r, q->now_ns, &t);
         journal_free(&q->journal, index_of(q, r));
@@ -269,6 +282,7 @@ static void have_segments(struct blk_queue *q, struct io_req *r)
 /* Copying is over: a write may go to the disk, a read may be answered. */
 static void go_on(struct blk_queue *q, struct io_req *r)
 {
+    teststep(STEP_COPIED);
     if (r->indirect_read) {
         r->indirect_read = false;
         if (r->state == IO_COPYING)
@@ -426,6 +440,7 @@ static bool take(struct blk_queue *q)
             return false;
         q->useful = true;
         resume_note(q, index_of(q, q->free.head), &raw);
+        teststep(STEP_TAKEN);
         take_one(q, list_take(&q->free), &raw);
     }
     return true;
@@ -517,6 +532,7 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res)
     bool data;
 
     assert(index < q->nreqs && r->state == IO_ON_DISK);
+    teststep(STEP_COMPLETED);
     r->done_ns = q->now_ns;
     /* step has moved on already: behind STEP_DATA means that this was the data. */
     data = r->step == STEP_DATA + 1 && r->plan.nr_seg > 0;

@@ -18,6 +18,7 @@
 
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
+#include "transport/xen/teststep.h"
 
 enum {
     STACK_BYTES = 256 * 1024,
@@ -154,6 +155,8 @@ static void serve(struct blk_queue *q)
             log_error("io_uring: %s", strerror(-rc));
             abort();
         }
+        if (q->in_flight > 0)
+            teststep(STEP_SUBMITTED);
         q->now_ns = ticks_ns();
         if (atomic_load_explicit(&q->want, memory_order_acquire) != QUEUE_RUN)
             q->stopping = true;

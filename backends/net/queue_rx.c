@@ -13,6 +13,7 @@
 #include "backends/net/port.h"
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
+#include "transport/xen/teststep.h"
 
 enum { NO_COPY = UINT32_MAX };
 /* A guest that has too few slots for this long loses the frames held for it, and after a minute
@@ -59,6 +60,7 @@ void net_queue_rx_done(struct net_queue *q, uint32_t tag, int res)
     q->rx_frame[tag].len = (uint32_t)res - PORT_HEADER;
     q->rx_frame[tag].planned = false;
     q->rx_filled++;
+    teststep(STEP_COMPLETED);
 }
 
 /* ---- placing ---- */
@@ -184,14 +186,20 @@ bool net_queue_rx_sweep(struct net_queue *q)
     nslots = gather(q);
     if (q->fault || nslots == 0)
         return false;
+    teststep(STEP_TAKEN);
     began = net_queue_stamp(q);
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    teststep(STEP_COPIED);
     copied_at = began ? ticks_ns() : 0;
     answer(q, nslots);
-    if (ring_back_push(&q->rx))
+    teststep(STEP_ANSWERED);
+    if (ring_back_push(&q->rx)) {
+        teststep(STEP_BEFORE_NOTIFY);
         net_queue_notify(q, &q->port[q->port[1].local ? 1 : 0]);
+        teststep(STEP_AFTER_NOTIFY);
+    }
     has_enough(q);
     net_queue_sample(q, STAT_READ, q->rx_placed - first, began, copied_at);
     return true;

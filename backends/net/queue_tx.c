@@ -11,6 +11,7 @@
 #include "backends/net/port.h"
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
+#include "transport/xen/teststep.h"
 
 /* 1: a whole packet in p, 0: nothing waits, -errno: stopped. */
 static int take_packet(struct net_queue *q, struct tx_packet *p)
@@ -192,13 +193,17 @@ bool net_queue_tx_sweep(struct net_queue *q)
     n = gather(q);
     if (q->fault || n == 0)
         return false;
+    teststep(STEP_TAKEN);
     began = net_queue_stamp(q);
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
+    teststep(STEP_COPIED);
     copied_at = began ? ticks_ns() : 0;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
+        teststep(STEP_ANSWERED);
+    }
     if (ring_back_push(&q->tx))
         q->tx_owed = MAX(q->tx_owed, 1u);
     net_queue_sample(q, STAT_WRITE, n, began, copied_at);
@@ -229,8 +234,11 @@ void net_queue_tx_pay(struct net_queue *q)
         return;
     }
     q->tx_owed = 0;
-    if (ring_back_owes(&q->tx))
-        net_queue_notify(q, &q->port[0]);
+    if (!ring_back_owes(&q->tx))
+        return;
+    teststep(STEP_BEFORE_NOTIFY);
+    net_queue_notify(q, &q->port[0]);
+    teststep(STEP_AFTER_NOTIFY);
 }
 
 void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res)
@@ -238,6 +246,7 @@ void net_queue_tx_done(struct net_queue *q, uint32_t tag, int res)
     (void)tag;
     assert(q->tx_writing > 0);
     q->tx_writing--;
+    teststep(STEP_SUBMITTED);
     if (res < 0) {
         q->count.errors[STAT_WRITE]++;
         log_peer("queue %u: the port refused a frame: %s", q->index, strerror(-res));

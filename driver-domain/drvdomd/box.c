@@ -155,6 +155,11 @@ static bool claim(const struct box *b, unsigned slot, struct bb_ident *v)
     return slot < BB_SLOTS && bb_ident_read(b->head->ident[slot], v) && v->connected;
 }
 
+bool box_survives(const struct box *b, unsigned slot)
+{
+    return b->inherited && slot < BB_SLOTS;
+}
+
 bool box_is_claimed(const struct box *b, unsigned slot)
 {
     struct bb_ident v;

@@ -30,6 +30,8 @@ int box_open(struct box *b, struct store *s) must_check;
 
 /* The slot of a device that was left connected, or -1. */
 int box_find(const struct box *b, const char *kind, uint32_t domid, uint32_t devid);
+/* Will a successor of ours find this slot? */
+bool box_survives(const struct box *b, unsigned slot);
 /* Is this slot claimed by any such device? */
 bool box_is_claimed(const struct box *b, unsigned slot);
 

@@ -8,6 +8,7 @@
 
 #include "driver-domain/drvdomd/keys.h"
 #include "driver-domain/drvdomd/spawn.h"
+#include "driver-domain/drvdomd/testkill.h"
 #include "driver-domain/drvdomd/watch.h"
 #include "transport/base/log.h"
 
@@ -307,6 +308,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
         dev->served_ns = clock_ns();
         step(dev, XB_CONNECTED);
         refresh(dev, true); /* a successor was told what its predecessor was told at first */
+        testkill_serves(dev);
         break;
     case WORKER_DISCONNECTED:
         step(dev, XB_DISCONNECTED);
@@ -404,7 +406,7 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
     dev->timer.arg = dev->respawn.arg = dev;
     keys_paths(dev);
     if (slot >= 0)
-        dev->lost_ns = clock_ns();
+        dev->lost_ns = d->strays_ended_ns ? d->strays_ended_ns : clock_ns();
     log_info("%s: %s", dev->name, slot < 0 ? "seen" : "adopted: it was connected before us");
     return dev;
 }

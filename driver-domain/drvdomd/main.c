@@ -148,8 +148,10 @@ static int start(struct drvdomd *d)
         log_error("no memory for the blackbox: %s", strerror(-rc));
         return rc;
     }
-    if (d->box.inherited)
+    if (d->box.inherited) {
+        d->strays_ended_ns = clock_ns();
         spawn_end_strays();
+    }
     rc = keys_write_daemon_state(d->store, KEYS_STARTING);
     d->adopting = true;
     if (!rc)

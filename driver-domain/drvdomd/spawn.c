@@ -129,6 +129,7 @@ static int send_setup(struct device *dev)
         return rc;
     if (dev->box_fd >= 0)
         fds[nfds++] = dev->box_fd;
+    m.survives = box_survives(&dev->d->box, dev->id.slot);
     m.payload_len = (uint32_t)dev->class->setup(dev->target, m.payload, fds, &nfds);
     return worker_send(dev->sock.fd, &m, fds, nfds);
 }
@@ -168,7 +169,8 @@ int spawn_worker(struct device *dev)
 
 int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payload, size_t len)
 {
-    struct worker_msg m = {.type = type, .version = WORKER_VERSION, .id = dev->id};
+    struct worker_msg m = {
+        .type = type, .version = WORKER_VERSION, .id = dev->id, .lost_ns = dev->lost_ns};
 
     if (dev->sock.fd < 0)
         return -EPIPE;

@@ -4,18 +4,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "driver-domain/drvdomd/spawn.h"
 #include "schema/driver-domain.h"
 #include "transport/base/log.h"
+#include "transport/xen/teststep.h"
+
+enum { STEP_NAME_MAX = 16 };
 
 static struct {
     struct loop_timer timer;
     unsigned left, max_ms, next;
+    unsigned steps_left, max_passes;
+    enum teststep step;
 } kills;
 
 /* Killed already, and not yet noticed? */
@@ -26,13 +33,21 @@ static bool is_dead(const struct device *dev)
     return poll(&p, 1, 0) > 0;
 }
 
+/* One with a connected guest; it may itself be about to take up what a dead one left. */
+static bool is_victim(const struct device *dev)
+{
+    const struct xenbus_dev *x = &dev->xenbus;
+
+    return dev->pid > 0 && !is_dead(dev) && (x->phase == XB_SERVING || x->resume);
+}
+
 /* The next worker in the table, so that each device gets its share. */
 static struct device *next_victim(struct drvdomd *d)
 {
     for (unsigned i = 0; i < TABLE_MAX; i++) {
         struct device *dev = d->dev[kills.next++ % TABLE_MAX];
 
-        if (dev && dev->pid > 0 && dev->xenbus.phase == XB_SERVING && !is_dead(dev))
+        if (dev && is_victim(dev))
             return dev;
     }
     return NULL;
@@ -61,6 +76,34 @@ static void on_timer(void *arg)
                  d->workers_replaced + 1);
 }
 
+/* ---- at a step ---- */
+
+void testkill_serves(struct device *dev)
+{
+    struct teststep_order o = {.step = kills.step};
+
+    if (kills.steps_left == 0)
+        return;
+    o.passes = 1 + (uint32_t)random() % kills.max_passes;
+    if (spawn_tell(dev, WORKER_TEST_STEP, &o, sizeof(o)) == 0)
+        kills.steps_left--;
+}
+
+static void arm_steps(struct drvdomd *d, const char *name)
+{
+    kills.step = teststep_named(name);
+    if (kills.step == STEP_NONE || kills.max_passes == 0) {
+        log_error("test-kill: no step \"%s\"", name);
+        kills.steps_left = 0;
+    }
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (d->dev[i] && d->dev[i]->xenbus.phase == XB_SERVING)
+            testkill_serves(d->dev[i]);
+    }
+}
+
+/* ---- of all ---- */
+
 static void panic(void)
 {
     static const struct {
@@ -77,9 +120,21 @@ static void panic(void)
     }
 }
 
+/* Nothing else runs any more, on one processor: a domain that is there and does nothing. */
+static void hang(void)
+{
+    const struct sched_param first = {.sched_priority = 99};
+    int fd = open("/proc/sys/kernel/sched_rt_runtime_us", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, "-1", 2) != 2 || sched_setscheduler(0, SCHED_FIFO, &first))
+        log_error("test-kill: cannot hang: %s", strerror(errno));
+    for (;;)
+        ;
+}
+
 void testkill_look(struct drvdomd *d)
 {
-    char dir[STORE_PATH_MAX], text[DRVDOM_SIZE_TEST_KILL];
+    char dir[STORE_PATH_MAX], text[DRVDOM_SIZE_TEST_KILL], step[STEP_NAME_MAX];
 
     (void)drvdom_dir(dir, sizeof(dir));
     if (drvdom_get_test_kill(d->store, 0, dir, text, sizeof(text)) ||
@@ -89,10 +144,14 @@ void testkill_look(struct drvdomd *d)
     if (sscanf(text, "workers %u %u", &kills.left, &kills.max_ms) == 2 && kills.left &&
         kills.max_ms)
         arm(d);
+    else if (sscanf(text, "step %15s %u %u", step, &kills.steps_left, &kills.max_passes) == 3)
+        arm_steps(d, step);
     else if (strcmp(text, "drvdomd") == 0)
         kill(getpid(), SIGKILL);
     else if (strcmp(text, "kernel") == 0)
         panic();
+    else if (strcmp(text, "hang") == 0)
+        hang();
 }
 
 int testkill_start(struct drvdomd *d)

@@ -13,5 +13,7 @@
 int testkill_start(struct drvdomd *d) must_check;
 /* The key may have changed. */
 void testkill_look(struct drvdomd *d);
+/* A worker serves: it may be the next one that shall die at a step. */
+void testkill_serves(struct device *dev);
 
 #endif

@@ -4,6 +4,7 @@
  *   drvdomd -> worker   BOX (first, when the blackbox is granted memory)
  *                       SETUP (once, with descriptors)  CONNECT  DISCONNECT  LIMITS  QUIT
  *                       RESUME (a CONNECT that goes on where a dead worker stopped)
+ *                       TEST_STEP (die at a step: teststep.h)
  *   worker -> drvdomd   READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
  *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
  * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
@@ -20,7 +21,7 @@
 #include "transport/xen/blackbox.h"
 
 enum {
-    WORKER_VERSION = 2,
+    WORKER_VERSION = 3,
     WORKER_SOCK_FD = 3, /* a worker finds its socket here */
     WORKER_TEXT_MAX = 192,
     WORKER_PAYLOAD_MAX = 8192,
@@ -37,6 +38,7 @@ enum worker_msg_type {
     WORKER_QUIT,
     WORKER_RESUME,
     WORKER_BOX,
+    WORKER_TEST_STEP,
     WORKER_READY = 64,
     WORKER_CONNECTED,
     WORKER_DISCONNECTED,
@@ -63,6 +65,8 @@ struct worker_msg {
     uint32_t version;
     struct dev_id id;
     int32_t err;                /* FAILED, FAULT: -errno, else 0 */
+    uint32_t survives;          /* SETUP: the box outlives drvdomd, whose successor will adopt us */
+    uint64_t lost_ns;           /* RESUME: clock_ns() when the predecessor was found dead */
     uint32_t payload_len;       /* bytes used of payload */
     char text[WORKER_TEXT_MAX]; /* FAILED, FAULT: one line for the error node and the log */
     _Alignas(8) uint8_t payload[WORKER_PAYLOAD_MAX];

@@ -16,6 +16,7 @@
 
 #include "transport/base/log.h"
 #include "transport/base/msg.h"
+#include "transport/xen/teststep.h"
 
 /* What gntdev and evtchn need at connect, per request and at disconnect. */
 static const unsigned long xen_ioctls[] = {
@@ -72,6 +73,7 @@ static void on_connect(struct worker *w, const struct worker_msg *m)
         return;
     }
     w->resume = m->type == WORKER_RESUME;
+    w->lost_ns = m->lost_ns;
     rc = w->ops->connect(w, m->payload, m->payload_len, &why);
     if (rc) {
         log_warn("connect: %s", why.text);
@@ -89,6 +91,16 @@ static void begin_quit(struct worker *w)
         w->ops->disconnect(w);
     else
         loop_quit(&w->loop, 0);
+}
+
+static void arm_test_step(const struct worker_msg *m)
+{
+    struct teststep_order o;
+
+    if (m->payload_len != sizeof(o))
+        return;
+    memcpy(&o, m->payload, sizeof(o));
+    teststep_arm(&o);
 }
 
 static void dispatch(struct worker *w, const struct worker_msg *m)
@@ -112,9 +124,23 @@ static void dispatch(struct worker *w, const struct worker_msg *m)
     case WORKER_QUIT:
         begin_quit(w);
         break;
+    case WORKER_TEST_STEP:
+        arm_test_step(m);
+        break;
     default:
         log_error("drvdomd sent message %u, which no worker knows", m->type);
     }
+}
+
+/* Who has a successor coming, of drvdomd and of itself, serves until that ends it. */
+static void on_drvdomd_gone(struct worker *w)
+{
+    bool stay = w->survives && w->connected;
+
+    log_info("drvdomd is gone: %s", stay ? "serving on until the next one" : "finishing");
+    loop_del(&w->loop, &w->sock_watch);
+    if (!stay)
+        begin_quit(w);
 }
 
 static void on_sock(void *arg, uint32_t events)
@@ -129,9 +155,7 @@ static void on_sock(void *arg, uint32_t events)
     if (rc == -EAGAIN)
         return;
     if (rc <= 0) {
-        log_info("drvdomd is gone: finishing");
-        loop_del(&w->loop, &w->sock_watch);
-        begin_quit(w);
+        on_drvdomd_gone(w);
         return;
     }
     for (int i = 0; i < nfds; i++)
@@ -196,6 +220,7 @@ static int receive_setup(struct worker *w, struct worker_msg *m, int *fds, int *
     if (rc || m->type != WORKER_SETUP || *nfds < *used)
         return rc ? rc : -EPROTO;
     w->id = m->id;
+    w->survives = m->survives;
     snprintf(prefix, sizeof(prefix), "%s %u/%u", w->ops->name, w->id.domid, w->id.devid);
     log_set_prefix(prefix);
     return map_box(w, granted ? &box : NULL, fds[0]);

@@ -26,6 +26,8 @@ struct worker {
     struct bb_slot *box;     /* memory that outlives the worker, never NULL */
     struct dev_stats *stats; /* in it */
     bool resume;             /* connect: go on where a dead worker stopped */
+    bool survives;           /* drvdomd's successor will find the box, and end us */
+    uint64_t lost_ns;        /* resume: clock_ns() when the worker before us was found dead */
     void *dev;               /* the class's own object */
     bool connected;          /* between CONNECTED and DISCONNECTED */
     bool faulted;            /* told drvdomd once; waits for DISCONNECT */

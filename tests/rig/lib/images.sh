@@ -160,6 +160,7 @@ image_guest() {
     # the same with the tools that measure
     make_stubs
     add_programs "$d" usr/bin/fio usr/bin/iperf3
+    gcc -O2 -static -o "$d/bin/stream" "$RIG_DIR/guest/stream.c" || die "cannot compile guest/stream.c"
     pack "$d" "$IMG/guest-bench.cpio"
 }
 

@@ -35,6 +35,8 @@ files_for() {
     cp "$file" "$stage/scenario.sh"
     cp "$IMG/guest.cpio" "$stage/guest.cpio"
     printf 'SCENARIO=%s\nMACHINE=%s\n' "$NAME" "$MACHINE" >"$stage/env"
+    # shellcheck disable=SC2086 # NAME=VALUE words
+    [ -z "${RIG_SET-}" ] || printf '%s\n' $RIG_SET >>"$stage/env"
     for word in $(header "$file" files ''); do
         case $word in
         bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
