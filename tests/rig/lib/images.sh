@@ -152,6 +152,10 @@ guest_userland() {      # DEST
     cp "$RIG_DIR/guest/agent" "$d/bin/agent"
     chmod 755 "$d/init" "$d/bin/agent"
 }
+# Sends and checks a TCP stream (guest/stream.c).
+add_stream() {          # DEST
+    gcc -O2 -static -o "$1/bin/stream" "$RIG_DIR/guest/stream.c" || die "cannot compile guest/stream.c"
+}
 image_guest() {
     local d=$IMG/guest
     guest_userland "$d"
@@ -160,7 +164,7 @@ image_guest() {
     # the same with the tools that measure
     make_stubs
     add_programs "$d" usr/bin/fio usr/bin/iperf3
-    gcc -O2 -static -o "$d/bin/stream" "$RIG_DIR/guest/stream.c" || die "cannot compile guest/stream.c"
+    add_stream "$d"
     pack "$d" "$IMG/guest-bench.cpio"
 }
 
@@ -182,6 +186,7 @@ image_trixie() {
     guest_userland "$d"
     [ -d "$IMG/stubs" ] || make_stubs
     add_programs "$d" usr/bin/fio usr/bin/iperf3 sbin/ethtool
+    add_stream "$d"
     add_modules_of "$CACHE/root-trixie" "$(cat "$IMG/trixie/kernel-version")" "$d" \
         xen-blkfront xen-netfront ext4 crc32c_generic
     pack "$d" "$IMG/trixie/guest.cpio"
