@@ -2,7 +2,7 @@
  * The block worker's main thread: it owns the queues, prepares and takes them apart as drvdomd
  * says, and never touches a request.  The queues' threads do nothing else.
  *
- * #syscalls io_uring_enter io_uring_register
+ * #syscalls io_uring_enter io_uring_register pread64
  */
 #include "backends/blk/blkback.h"
 
@@ -21,7 +21,8 @@ static const uint64_t HOUSEKEEPING_NS = 2000000000u;
 struct blkback {
     struct blk_setup setup;
     int disk_fd;
-    int done_fd; /* a queue has stopped */
+    int alive_fd; /* of struct disk */
+    int done_fd;  /* a queue has stopped */
     struct loop_fd done_watch;
     struct loop_timer housekeeping;
     bool disconnecting;
@@ -110,7 +111,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     struct blkback *b = calloc(1, sizeof(*b));
     int rc = 0;
 
-    if (!b || len != sizeof(b->setup) || nfds != 1) {
+    if (!b || len != sizeof(b->setup) || nfds < 1 || nfds > 2) {
         for (int i = 0; i < nfds; i++)
             close(fds[i]);
         free(b);
@@ -119,6 +120,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     w->dev = b;
     memcpy(&b->setup, payload, sizeof(b->setup));
     b->disk_fd = fds[0];
+    b->alive_fd = nfds > 1 ? fds[1] : -1;
     ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
         return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
@@ -131,8 +133,10 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     if (rc)
         return why_set(why, rc, "epoll: %s", strerror(-rc));
     /* On failure the process ends, and with it whatever was opened. */
-    for (uint32_t i = 0; i < b->setup.queues && !rc; i++)
+    for (uint32_t i = 0; i < b->setup.queues && !rc; i++) {
         rc = blk_queue_open(&b->queue[i], &w->id, &b->setup, w->stats, b->disk_fd, b->done_fd, why);
+        b->queue[i].disk.alive_fd = b->alive_fd;
+    }
     return rc;
 }
 
@@ -230,7 +234,7 @@ static int blk_threads(struct worker *w)
     return rc;
 }
 
-static const char *const syscalls[] = {"io_uring_enter", "io_uring_register", NULL};
+static const char *const syscalls[] = {"io_uring_enter", "io_uring_register", "pread64", NULL};
 
 const struct worker_ops blkback_ops = {
     .name = "blkback",

@@ -211,6 +211,8 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
     p.volatile_cache = d->target.volatile_cache;
     memcpy(payload, &p, sizeof(p));
     fds[(*nfds)++] = d->target.fd;
+    if (d->target.alive_fd >= 0)
+        fds[(*nfds)++] = d->target.alive_fd;
     return sizeof(p);
 }
 

@@ -18,7 +18,8 @@ enum {
     BLK_INDIRECT_SEGS = REQ_SEGS_MAX,              /* 1 MiB in one request */
 };
 
-/* SETUP payload; the disk's descriptor goes with it. */
+/* SETUP payload; with it go the disk's descriptor and, if the disk can go away, that of its size in
+ * sysfs. */
 struct blk_setup {
     uint64_t sectors;      /* of 512 bytes */
     uint32_t queues;       /* offered */

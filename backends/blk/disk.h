@@ -24,6 +24,7 @@ struct disk {
     uint8_t *fixed; /* registered buffer, or NULL */
     size_t fixed_len;
     const struct blk_setup *setup;
+    int alive_fd;     /* tells whether the disk is there; -1: it cannot go */
     int discard_mode; /* for fallocate(2); the block layer's own discard as long as it works */
 };
 
@@ -47,5 +48,8 @@ bool disk_discard(struct disk *d, uint32_t index, uint64_t off, uint64_t len);
 /* A discard has failed with `err`: true when it is worth one more try, which then goes the other
  * way (several that are under way may fail for the same reason). */
 bool disk_discard_otherwise(struct disk *d, int err);
+
+/* Was the disk taken away (unplugged)?  Not: does it fail. */
+bool disk_is_gone(const struct disk *d);
 
 #endif

@@ -1,11 +1,13 @@
-/* See disk.h.  #syscalls io_uring_register */
+/* See disk.h.  #syscalls io_uring_register pread */
 #include "backends/blk/disk.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "transport/base/log.h"
 
@@ -19,6 +21,7 @@ void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
     memset(d, 0, sizeof(*d));
     d->wait = wait;
     d->setup = setup;
+    d->alive_fd = -1;
     d->discard_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE |
                       (setup->blockdev ? FALLOC_FL_NO_HIDE_STALE : 0);
 }
@@ -101,4 +104,16 @@ bool disk_discard_otherwise(struct disk *d, int err)
         return false;
     d->discard_mode &= ~FALLOC_FL_NO_HIDE_STALE;
     return d->setup->blockdev;
+}
+
+bool disk_is_gone(const struct disk *d)
+{
+    char sectors[24] = "";
+    ssize_t n;
+
+    if (d->alive_fd < 0)
+        return false;
+    /* sysfs: while it is removed the size is 0, and then the file is gone under its readers. */
+    n = pread(d->alive_fd, sectors, sizeof(sectors) - 1, 0);
+    return n < 0 ? errno == ENODEV : strtoull(sectors, NULL, 10) == 0;
 }

@@ -405,7 +405,7 @@ static bool has_no_room(const struct blk_queue *q)
 
 bool io_is_full(const struct blk_queue *q)
 {
-    return has_no_room(q) || q->throttled_until_ns;
+    return has_no_room(q) || q->throttled_until_ns || q->held_until_ns;
 }
 
 /* Has the device used up what its limits allow?  What it may not have now stays in the ring. */
@@ -431,7 +431,7 @@ static bool take(struct blk_queue *q)
     for (uint32_t budget = q->ring.slots; budget > 0; budget--) {
         int rc;
 
-        if (q->stopping || q->ring_dead || has_no_room(q) || is_throttled(q))
+        if (q->stopping || q->ring_dead || q->held_until_ns || has_no_room(q) || is_throttled(q))
             return false;
         rc = ring_back_take(&q->ring, &raw);
         if (rc < 0)
@@ -515,7 +515,7 @@ static bool data_continues(struct blk_queue *q, struct io_req *r, size_t n)
     return r->moved < r->len;
 }
 
-static void disk_failed(struct blk_queue *q, struct io_req *r, int err)
+void io_disk_failed(struct blk_queue *q, struct io_req *r, int err)
 {
     static const char *const what[] = {"flush", "read", "write", "discard"};
 
@@ -542,7 +542,9 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res)
         r->step = STEP_DATA;
         advance(q, r);
     } else if (res < 0 || (data && res == 0)) {
-        disk_failed(q, r, res < 0 ? res : -ENODATA);
+        res = res < 0 ? res : -ENODATA;
+        if (!gone_hold(q, r, res))
+            io_disk_failed(q, r, res);
     } else if (data && data_continues(q, r, (size_t)res)) {
         return;
     } else if (r->plan.action == REQ_READ) {
@@ -557,6 +559,7 @@ bool io_sweep(struct blk_queue *q)
     bool more;
 
     stats_add(&q->stats->sweeps, 1);
+    gone_sweep(q);
     retry_stalled(q);
     if (barrier_is_due(q)) {
         q->barrier_begun = true;
@@ -588,6 +591,7 @@ int io_prepare(struct blk_queue *q, uint32_t slots)
     q->in_flight = 0;
     q->barrier = NULL;
     q->barrier_begun = false;
+    gone_start(q);
     return 0;
 }
 

@@ -82,6 +82,8 @@ static uint64_t sleep_ns(const struct blk_queue *q)
      * looks after lost events. */
     if (q->throttled_until_ns && (!at || q->throttled_until_ns < at))
         at = q->throttled_until_ns;
+    if (q->held_until_ns && (!at || q->held_until_ns < at))
+        at = q->held_until_ns;
     if (!at)
         return UINT64_MAX;
     return at > q->now_ns ? at - q->now_ns : 0;

@@ -7,6 +7,7 @@
  *   queue.c   the thread: sleep, sweep, rest; start, stop, fault
  *   io.c      the life of a request
  *   data.c    where its data lies, and how it gets there
+ *   gone.c    a disk that was taken away
  */
 #ifndef DRVDOM_BLK_QUEUE_H
 #define DRVDOM_BLK_QUEUE_H
@@ -47,6 +48,7 @@ struct io_req {
     bool indirect_read; /* COPYING the indirect page, not data */
     bool copied;        /* result of the batch it was in */
     bool retried;       /* a discard, in the other way */
+    int held_err;       /* with what it failed, when that is not yet told */
     int16_t status;     /* of the answer */
     struct req_plan plan;
     struct req_seg *seg;        /* room for plan.seg, fixed */
@@ -118,6 +120,10 @@ struct blk_queue {
     struct io_req *barrier; /* taken: runs alone, and nothing is taken until it is answered */
     bool barrier_begun;
     struct io_list free, copying, stalled, answered;
+    struct io_list held;    /* failed because the disk is gone; still ON_DISK for all others */
+    uint64_t held_until_ns; /* 0: nothing is held; else nothing is taken from the ring either */
+    uint64_t hold_ns;
+    bool hold_no_more;
     bool ring_dead; /* the peer broke it: nothing is put any more */
     bool stopping;  /* take nothing new */
 
@@ -195,8 +201,19 @@ bool io_sweep(struct blk_queue *q);
 /* Nothing more can be taken before something in flight has finished. */
 bool io_is_full(const struct blk_queue *q);
 
+/* A disk operation of r failed for good: the guest hears of it. */
+void io_disk_failed(struct blk_queue *q, struct io_req *r, int err);
+
 /* Called back by data_run(): the copies of r are done, r->copied says how. */
 void io_copied(struct blk_queue *q, struct io_req *r);
+
+/* ---- gone.c ---- */
+
+void gone_start(struct blk_queue *q);
+/* An operation of r has failed: true when it is kept back, because the disk is no longer there. */
+bool gone_hold(struct blk_queue *q, struct io_req *r, int err);
+/* Once per sweep: lets what is held fail when it has waited long enough, or the guest leaves. */
+void gone_sweep(struct blk_queue *q);
 
 /* ---- data.c ---- */
 

@@ -184,6 +184,22 @@ static void read_queue_attr(const struct target *t, const char *name, char *word
     }
 }
 
+/* The whole disk's, also of a partition and of a file system's. */
+static void open_alive(struct target *t)
+{
+    char path[64];
+    struct stat st;
+    dev_t dev;
+
+    if (fstat(t->fd, &st))
+        return;
+    dev = t->blockdev ? st.st_rdev : st.st_dev;
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%ssize", major(dev), minor(dev),
+             access(path, F_OK) == 0 ? "../" : "");
+    t->alive_fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static bool has_write_cache(const struct target *t)
 {
     char word[16];
@@ -240,7 +256,7 @@ int target_open(struct target *t, const char *params, bool readonly, struct why 
 {
     int rc;
 
-    *t = (struct target){.fd = -1, .claim_fd = -1, .readonly = readonly};
+    *t = (struct target){.fd = -1, .claim_fd = -1, .alive_fd = -1, .readonly = readonly};
     rc = check_kind(t, params, why);
     if (rc)
         return rc;
@@ -255,6 +271,7 @@ int target_open(struct target *t, const char *params, bool readonly, struct why 
     }
     choose_durability(t);
     choose_discard(t);
+    open_alive(t);
     return 0;
 }
 
@@ -264,5 +281,7 @@ void target_close(struct target *t)
         close(t->fd);
     if (t->claim_fd >= 0)
         close(t->claim_fd);
-    t->fd = t->claim_fd = -1;
+    if (t->alive_fd >= 0)
+        close(t->alive_fd);
+    t->fd = t->claim_fd = t->alive_fd = -1;
 }

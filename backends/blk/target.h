@@ -19,6 +19,7 @@
 struct target {
     int fd;           /* what the worker gets */
     int claim_fd;     /* keeps others out */
+    int alive_fd;     /* size of the whole disk below, in sysfs; -1: there is none (memory) */
     uint64_t sectors; /* whole ones of 512 bytes */
     uint32_t physical_bytes;
     uint32_t discard_unit;        /* what a discard must be aligned to in bytes; 0: no discard */

@@ -116,6 +116,71 @@ START_TEST(a_damaged_journal_is_refused)
 }
 END_TEST
 
+/* ---- a disk that was taken away ---- */
+
+/* What sysfs says of the disk below. */
+static void say_sectors(const char *text)
+{
+    ck_assert_int_eq(ftruncate(q.disk.alive_fd, 0), 0);
+    ck_assert_int_eq(pwrite(q.disk.alive_fd, text, strlen(text), 0), (ssize_t)strlen(text));
+}
+
+/* A disk of one sector: whatever lies behind it fails. */
+static void connect_to_failing_disk(const char *sectors)
+{
+    q.disk.alive_fd = open("build", O_TMPFILE | O_RDWR, 0600);
+    ck_assert_int_ge(q.disk.alive_fd, 0);
+    say_sectors(sectors);
+    connect_queue(1);
+    ck_assert_int_eq(ftruncate(disk_fd, 512), 0);
+}
+
+START_TEST(a_disk_that_fails_is_told)
+{
+    connect_to_failing_disk("16384\n");
+    ck_assert_int_eq(one(make(BLKIF_READ, 1, 1, 80)), BLKIF_ERROR);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_gone_is_not_told)
+{
+    struct blkif_x86_64_rw r = make(BLKIF_READ, 1, 1, 80), more = make(BLKIF_READ, 2, 1, 0);
+    struct journal_entry e[SLOTS];
+    struct blkif_rsp rsp;
+
+    connect_to_failing_disk("0\n");
+    put(&r);
+    push();
+    ck_assert(!get(&rsp, 200));
+    /* Nothing else is taken; a successor would carry out the one that was. */
+    put(&more);
+    push();
+    ck_assert(!get(&rsp, 200));
+    ck_assert_int_eq(journal_recover(&q.journal, 0, e), 1);
+    ck_assert(!e[0].answered);
+    blk_queue_stop(&q); /* a guest that leaves does not wait for that */
+    ck_assert(get(&rsp, 5000));
+    ck_assert_int_eq(rsp.status, BLKIF_ERROR);
+    wait_stopped();
+}
+END_TEST
+
+START_TEST(a_disk_that_stays_away_is_told_in_the_end)
+{
+    struct blkif_x86_64_rw r = make(BLKIF_READ, 1, 1, 80);
+    struct blkif_rsp rsp;
+
+    q.hold_ns = 300000000;
+    connect_to_failing_disk("0\n");
+    put(&r);
+    push();
+    ck_assert(!get(&rsp, 150));
+    ck_assert(get(&rsp, 5000));
+    ck_assert_int_eq(rsp.status, BLKIF_ERROR);
+    ck_assert_int_eq(one(make(BLKIF_READ, 2, 1, 80)), BLKIF_ERROR); /* and then at once */
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("blk_resume");
@@ -127,6 +192,9 @@ int main(void)
     tcase_add_test(t, after_an_idle_worker);
     tcase_add_test(t, answered_taken_and_untouched);
     tcase_add_test(t, a_damaged_journal_is_refused);
+    tcase_add_test(t, a_disk_that_fails_is_told);
+    tcase_add_test(t, a_disk_that_is_gone_is_not_told);
+    tcase_add_test(t, a_disk_that_stays_away_is_told_in_the_end);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -320,6 +320,7 @@ int main(void)
     SRunner *r;
     int failed;
 
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, shape);
     tcase_add_test(t, death_between_any_two_steps);
     tcase_add_test(t, answers_put_again_are_found_again);
