@@ -62,7 +62,7 @@ drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 # Debian 12 packages: to build, to check, and to run the rig.
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
               libkmod-dev kmod liblzma-dev libzstd-dev check
-DEPS_CHECK := clang clang-format clang-tidy shellcheck jq
+DEPS_CHECK := clang clang-format clang-tidy shellcheck jq spin
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils
 DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
 
@@ -187,6 +187,7 @@ check:
 	@start=$$(date +%s); set -e; \
 	$(MAKE) --no-print-directory -j$(JOBS) MODE=debug bins unit lint; \
 	$(MAKE) --no-print-directory check-sanitized; \
+	$(MAKE) --no-print-directory model; \
 	$(MAKE) --no-print-directory -j$(JOBS) fakexen; \
 	$(MAKE) --no-print-directory loop; \
 	$(MAKE) --no-print-directory evil-blk; \
@@ -231,6 +232,7 @@ help:
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make unit       unit tests only;   make lint   lints only
+## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
 ## make clean      remove build/
@@ -318,6 +320,13 @@ fuzz: $(FUZZ:%=build/fuzz/fuzz_%)
 	        -artifact_prefix=build/fuzz/$$f- build/fuzz/$$f >build/fuzz/$$f.log 2>&1 || \
 	        { tail -n 30 build/fuzz/$$f.log; exit 1; }; \
 	    grep -h number_of_executed_units build/fuzz/$$f.log; done
+
+# --- models: re-attach and wake-ups, searched by Spin for every crash point ------------------------
+.PHONY: model model-full
+model:
+	@tests/model/run
+model-full:
+	@tests/model/run full
 
 # --- install: PREFIX, DESTDIR -------------------------------------------------------------------
 # All programs lie together, where `drvdom image build` takes them from; only drvdom is a command.

@@ -448,7 +448,8 @@ static bool take(struct blk_queue *q)
 
 /* ---- called by the queue's thread ---- */
 
-/* A request keeps its place in the table, which is that of its record in the journal. */
+/* A request keeps its place in the table, which is that of its record in the journal.  Records that
+ * were answered and not freed are freed: left alone for 2^31 answers one would look like new. */
 static void rebuild_free(struct blk_queue *q)
 {
     io_list_init(&q->free);
@@ -457,8 +458,10 @@ static void rebuild_free(struct blk_queue *q)
 
         for (uint32_t k = 0; k < q->nreplay; k++)
             used |= q->replay[k].index == i;
-        if (!used)
-            io_list_add(&q->free, &q->reqs[i]);
+        if (used)
+            continue;
+        journal_free(&q->journal, i);
+        io_list_add(&q->free, &q->reqs[i]);
     }
 }
 
