@@ -231,6 +231,7 @@ help:
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
+## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
 ## make unit       unit tests only;   make lint   lints only
 ## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
@@ -276,7 +277,7 @@ include tests/fakexen/fakexen.mk
 
 # Whole backends, the shipped programs, in several domains (root).  evil-blk: the catalogue of hostile
 # block frontends, at once under sanitizers and on the programs as they are, sandbox and all.
-.PHONY: loop evil-blk mutants-blk
+.PHONY: loop nth-call evil-blk mutants-blk
 # Minutes: each defence taken away in a copy of HEAD, and the catalogue must notice.
 mutants-blk:
 	@tests/evil/mutants
@@ -285,6 +286,11 @@ loop: bins fakexen
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/tools
+	@BIN=$(B)/bin tests/loop/nth-call 60
+# Every call failing once, under sanitizers: half an hour.
+nth-call: fakexen
+	@$(MAKE) --no-print-directory MODE=asan bins
+	@BIN=build/asan/bin tests/loop/nth-call
 evil-blk: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \

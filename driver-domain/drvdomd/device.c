@@ -22,6 +22,7 @@ enum {
      * comes the next one, and at last none any more. */
     RESPAWN_MS = 10,
     RESPAWN_MAX_SHIFT = 7,
+    REWRITE_MS = 200,
     LOSSES_MAX = 12,
 };
 /* One that has served so long is not part of such a row, even if its guest asked for nothing. */
@@ -69,6 +70,7 @@ static void stop(struct device *dev)
 static void act_release(struct device *dev)
 {
     loop_timer_cancel(&dev->d->loop, &dev->respawn);
+    loop_timer_cancel(&dev->d->loop, &dev->rewrite);
     stop(dev); /* drained already, or its guest is gone */
     watch_front_off(dev);
     log_info("%s: released", dev->name);
@@ -173,17 +175,30 @@ static int write_state(struct device *dev, enum xenbus_state state)
 {
     int rc = keys_write_state(dev, state, state == XENBUS_INIT_WAIT || state == XENBUS_CONNECTED);
 
+    loop_timer_cancel(&dev->d->loop, &dev->rewrite);
     /* -ENOENT: the toolstack removed the directory; the look that follows sees it. */
-    if (rc && rc != -ENOENT)
-        log_error("%s: cannot write state %s: %s", dev->name, xenbus_state_name(state),
-                  strerror(-rc));
-    else
+    if (rc && rc != -ENOENT) {
+        log_peer("%s: cannot write state %s: %s: trying again", dev->name, xenbus_state_name(state),
+                 strerror(-rc));
+        dev->unwritten = state;
+        loop_timer_set(&dev->d->loop, &dev->rewrite, (uint64_t)REWRITE_MS * 1000000u);
+    } else {
         log_debug("%s: state %s", dev->name, xenbus_state_name(state));
+    }
     if (state == XENBUS_CONNECTED && !rc)
         log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB; available %u KiB)",
                  dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0),
                  spawn_available_kib());
     return rc;
+}
+
+/* The other end waits for it, and nobody would ask us to write it again. */
+static void on_rewrite(void *arg)
+{
+    struct device *dev = arg;
+
+    if (!gone(dev) && dev->xenbus.phase != XB_FAILED)
+        (void)write_state(dev, dev->unwritten);
 }
 
 /* All keys and state 2.  A new device whose keys do not fit into our quota (S12): the toolstack is
@@ -403,7 +418,8 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
         return NULL;
     dev->timer.fn = on_timer;
     dev->respawn.fn = on_respawn;
-    dev->timer.arg = dev->respawn.arg = dev;
+    dev->rewrite.fn = on_rewrite;
+    dev->timer.arg = dev->respawn.arg = dev->rewrite.arg = dev;
     keys_paths(dev);
     if (slot >= 0)
         dev->lost_ns = d->strays_ended_ns ? d->strays_ended_ns : clock_ns();

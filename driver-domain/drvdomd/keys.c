@@ -67,16 +67,20 @@ void keys_view(struct device *dev, struct xenbus_view *v)
 {
     struct store *s = dev->d->store;
     uint32_t state = 0;
+    int rc;
 
     memset(v, 0, sizeof(*v));
-    v->exists = store_exists(s, 0, dev->dir) == 1 && !made_again(dev);
+    /* An error of xenstore's is no absence: a served device is not given up for it. */
+    v->exists = store_exists(s, 0, dev->dir) != 0 && !made_again(dev);
     if (!v->exists)
         return;
     if (device_back_get_online(s, 0, dev->dir, &v->online))
         v->online = true; /* malformed is no request to go away */
     /* Unreadable, absent or malformed: the frontend is gone as far as we are concerned (S2, S6). */
-    if (device_front_get_state(s, 0, dev->front, &state) == 0)
-        v->front = state;
+    rc = device_front_get_state(s, 0, dev->front, &state);
+    if (rc == 0 || rc == -ENOENT || rc == -EACCES || rc == -EINVAL)
+        dev->front_state = rc ? 0 : state;
+    v->front = dev->front_state;
 }
 
 /* One try of keys_write_state. */

@@ -25,10 +25,13 @@ struct device {
     char dir[STORE_PATH_MAX];   /* our own directory, relative to our domain's home */
     char front[STORE_PATH_MAX]; /* the frontend's, absolute */
     bool front_watched;
-    bool state_written; /* the directory's state is ours, not the toolstack's first one */
-    bool dirty;         /* one bit: a storm of store events costs one look (S8) */
+    bool state_written;   /* the directory's state is ours, not the toolstack's first one */
+    uint32_t front_state; /* as it was last read */
+    bool dirty;           /* one bit: a storm of store events costs one look (S8) */
     struct xenbus_dev xenbus;
-    struct loop_timer timer; /* dwell and gap */
+    struct loop_timer timer;   /* dwell and gap */
+    struct loop_timer rewrite; /* a state that could not be written is tried again */
+    enum xenbus_state unwritten;
 
     /* What CONNECT said, for a successor to be told. */
     uint8_t payload[BB_PAYLOAD_MAX];

@@ -44,6 +44,7 @@ enum fx_fault_kind {
     FX_F_BIND_INTERDOMAIN,
     FX_F_BIND_VIRQ,
     FX_F_NOTIFY,
+    FX_F_STORE, /* of a domain only: a request to xenstore */
     FX_F_ANY,
     FX_F_COUNT,
 };

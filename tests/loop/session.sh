@@ -11,6 +11,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/drvdom-${0##*/}.XXXXXX")
 failed=0
 dd_job=''
 dd_run=() # what drvdomd runs in
+dd_args=()
 
 session_end() {
     local rc=$?
@@ -48,7 +49,8 @@ session_start() {
     "$fx" start "$dir" || exit 1
     # Tests have several queues however few processors there are.
     DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout 600 \
-        "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "$BIN/drvdomd" >"$dir/dd.log" 2>&1 &
+        "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "$BIN/drvdomd" \
+        ${dd_args[@]+"${dd_args[@]}"} >"$dir/dd.log" 2>&1 &
     dd_job=$!
     soon grep -q ' ready$' "$dir/dd.log" || { cat "$dir/dd.log"; exit 1; }
     dd_pid=$(<"$dir/dom5/pgid")

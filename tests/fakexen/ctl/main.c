@@ -24,7 +24,7 @@ static const struct verb {
     {"list", v_list, 0, "list"},
     {"usage", v_usage, 1, "usage DOMID   (ports, grants, maps, pins)"},
     {"limit", v_limit, 3, "limit DOMID ports|grants|maps N"},
-    {"fault", v_fault, 3, "fault DOMID KIND N [CODE [EVERY]]   (N 0: no more)"},
+    {"fault", v_fault, 2, "fault DOMID KIND [N [CODE [EVERY]]]   (N 0: no more; without: how far)"},
     {"flip", v_flip, 4, "flip DOMID REF OFFSET MS [BYTES]"},
     {"hold", v_hold, 2, "hold DOMID REF   (maps it until killed)"},
     {"introduce", v_introduce, 1, "introduce DOMID [NAME]"},
@@ -114,6 +114,10 @@ int v_fault(int argc, char **argv)
     if (!d || kind < 0)
         errx(1, "fault: no such %s", d ? "kind" : "domain");
     f = &d->tab->fault[kind];
+    if (argc < 3) {
+        printf("%d\n", atomic_load(&f->countdown));
+        return 0;
+    }
     atomic_store(&f->countdown, 0);
     atomic_store(&f->err, argc > 3 ? atoi(argv[3]) : fx_fault_usual(kind));
     atomic_store(&f->every, argc > 4 ? atoi(argv[4]) : 0);

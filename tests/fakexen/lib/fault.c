@@ -1,13 +1,15 @@
 /*
  * fakexen: calls that fail on purpose.  From the environment, for this process,
  *     FAKEXEN_FAIL="KIND:N[:CODE[:EVERY]][,...]"
- * or for a whole domain from outside (fakexenctl fault), through its shared table.
+ * or for a whole domain from outside (fakexenctl fault), through its shared table.  With
+ * FAKEXEN_FAIL_SAY in the environment a process says when it happens.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <xen/grant_table.h>
 
 #include "tests/fakexen/lib/client.h"
@@ -23,6 +25,7 @@ static const char *const names[FX_F_COUNT] = {
     [FX_F_BIND_INTERDOMAIN] = "bind-interdomain",
     [FX_F_BIND_VIRQ] = "bind-virq",
     [FX_F_NOTIFY] = "notify",
+    [FX_F_STORE] = "store",
     [FX_F_ANY] = "any",
 };
 
@@ -33,10 +36,11 @@ static const int usual[FX_F_COUNT] = {
     [FX_F_SHARE] = ENOSPC,        [FX_F_EVTCHN_OPEN] = EMFILE,
     [FX_F_BIND_UNBOUND] = ENOSPC, [FX_F_BIND_INTERDOMAIN] = ENOSPC,
     [FX_F_BIND_VIRQ] = EEXIST,    [FX_F_NOTIFY] = 0,
-    [FX_F_ANY] = ENOMEM,
+    [FX_F_STORE] = EIO,           [FX_F_ANY] = ENOMEM,
 };
 
 static struct fx_fault local[FX_F_COUNT];
+static bool says;
 
 int fx_fault_by_name(const char *name)
 {
@@ -71,6 +75,7 @@ __attribute__((constructor)) static void fault_init(void)
         local[k].every = every;
         local[k].countdown = n;
     }
+    says = getenv("FAKEXEN_FAIL_SAY");
     free(copy);
 }
 
@@ -94,6 +99,8 @@ int fx_fault(enum fx_fault_kind kind, bool *hit)
         if (!f[i] || !fires(f[i]))
             continue;
         *hit = true;
+        if (says)
+            dprintf(STDERR_FILENO, "fakexen: this call fails on purpose: %s\n", names[kind]);
         return atomic_load(&f[i]->err);
     }
     return 0;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fakexen/lib/client.h"
 #include "tests/fakexen/xenbus/xenbus.h"
 
 /* Remembered for the day the client goes: a watch (payload as sent to xenstored) or a transaction.
@@ -127,6 +128,15 @@ static void reply(struct client *c, const struct xsd_sockmsg *h, const void *pay
     bytes_add(&c->out, payload, h->len);
 }
 
+static void refuse(struct client *c, const struct xsd_sockmsg *h, const char *error)
+{
+    struct xsd_sockmsg out = *h;
+
+    out.type = XS_ERROR;
+    out.len = (uint32_t)strlen(error) + 1;
+    reply(c, &out, error);
+}
+
 /* path\0token\0 -> path\0ID:token\0; the prefix says whose watch an event is. */
 static void watch(struct client *c, const struct xsd_sockmsg *h, const char *payload)
 {
@@ -136,9 +146,7 @@ static void watch(struct client *c, const struct xsd_sockmsg *h, const char *pay
     int n;
 
     if (path >= h->len || payload[h->len - 1] != '\0') {
-        out.type = XS_ERROR;
-        out.len = sizeof("EINVAL");
-        reply(c, &out, "EINVAL");
+        refuse(c, h, "EINVAL");
         return;
     }
     memcpy(buf, payload, path);
@@ -147,8 +155,22 @@ static void watch(struct client *c, const struct xsd_sockmsg *h, const char *pay
     fly(c, &out, buf, note_new(0, buf, out.len));
 }
 
+/* Ends of watches and transactions never fail: what is noted here would be wrong. */
+static bool may_fail(uint32_t type)
+{
+    return type != XS_UNWATCH && type != XS_TRANSACTION_END;
+}
+
 static void request(struct client *c, const struct xsd_sockmsg *h, const char *payload)
 {
+    bool hit = false;
+
+    if (may_fail(h->type))
+        (void)fx_fault(FX_F_STORE, &hit);
+    if (hit) {
+        refuse(c, h, "EIO");
+        return;
+    }
     switch (h->type) {
     case XS_WATCH:
     case XS_UNWATCH:
