@@ -234,6 +234,7 @@ help:
 ## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
 ## make unit       unit tests only;   make lint   lints only
 ## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
+## make report-check  the latency report in headless Chromium (make deps-report)
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
 ## make clean      remove build/
@@ -305,6 +306,14 @@ evil-net: bins fakexen
 	    BIN=$(B)/bin tests/evil/net.sh || rc=1; \
 	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-net-asan.log; }; \
 	    exit $$rc
+
+# The latency report in a browser.  Not in make check: Chromium is 300 MB (make deps-report).
+.PHONY: report-check deps-report
+deps-report:
+	@$(MAKE) --no-print-directory deps DEPS=chromium
+report-check: $(B)/test/test_latency
+	@DRVDOM_REPORT=build/report.html $(B)/test/test_latency >/dev/null
+	@tests/report/browser build/report.html
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
 # FUZZ_SECONDS each.  What a run finds is kept in build/fuzz/X; a crash leaves its input there, too.
