@@ -19,8 +19,8 @@ static const char latency_help[] =
     "usage: drvdom latency [NAME[/DEVICE]] [--json|--hgrm|--openmetrics|--html FILE] [--watch]\n"
     "\n"
     "Time per stage of each request since the device's start, from the driver domains that\n"
-    "drvdom-guard looks after. NAME is a driver domain or a guest, DEVICE is vbd/51712, 51712 or\n"
-    "vif/0. Stages: wake (the guest put the request until it was taken: only from frontends that\n"
+    "drvdom-guard looks after. NAME is a driver domain or a guest, DEVICE is xvda, vbd/51712 or\n"
+    "vif0. Stages: wake (the guest put the request until it was taken: only from frontends that\n"
     "stamp, as drvdom-blkfront --stamps), grant (copying, and waiting for it), device, answer;\n"
     "total is grant + device + answer.\n"
     "\n"
@@ -63,6 +63,19 @@ static void name_guest(const struct system *sys, unsigned id, char *buf, size_t 
         snprintf(buf, size, "(%u)", id);
 }
 
+/* The name that the guest's configuration gave it, as far as the device is known. */
+static void label(const struct system *sys, struct device_info *d)
+{
+    if (strcmp(d->kind, "vif") == 0)
+        snprintf(d->label, sizeof(d->label), "vif%u", d->devid);
+    for (size_t i = 0; i < sys->ndevices; i++) {
+        const struct device_info *e = &sys->devices[i];
+
+        if (e->guest == d->guest && e->devid == d->devid && strcmp(e->kind, d->kind) == 0)
+            memcpy(d->label, e->label, sizeof(d->label));
+    }
+}
+
 /* "dd", "guest", "3", "guest/vbd/51712"; NULL: all. */
 static bool wanted(const struct system *sys, const struct guard_device *g, const char *arg)
 {
@@ -79,8 +92,7 @@ static bool wanted(const struct system *sys, const struct guard_device *g, const
     if (!dom || (dom->id != g->dd && dom->id != g->guest))
         return false;
     snprintf(d.kind, sizeof(d.kind), "%.7s", g->kind);
-    if (strcmp(d.kind, "vif") == 0)
-        snprintf(d.label, sizeof(d.label), "vif%u", d.devid);
+    label(sys, &d);
     return !slash || system_device_is(&d, slash + 1);
 }
 
@@ -204,7 +216,8 @@ int verb_latency(int argc, char **argv)
     if (o.nargs > 1 ||
         own[OWN_HGRM].count + own[OWN_METRICS].count + own[OWN_HTML].count + o.json > 1)
         return verb_usage("latency: at most one NAME[/DEVICE] and one form of output");
-    if (system_open(&sys))
+    /* Only a device's name needs more than the domains'. */
+    if (o.nargs && strchr(o.args[0], '/') ? system_open(&sys) : system_open_domains(&sys))
         return VERB_FAILED;
     rc = latency(&sys, &o, own);
     system_close(&sys);
@@ -282,7 +295,7 @@ int verb_top(int argc, char **argv)
     if (o.nargs > 1 || options_seconds(interval, &ns) || ns < 10000000 ||
         ns > UINT64_C(3600000000000))
         return verb_usage("top: at most one name; an interval of 0.01 to 3600 s");
-    if (system_open(&sys))
+    if (system_open_domains(&sys))
         return VERB_FAILED;
     rc = top(&sys, o.nargs ? o.args[0] : NULL, ns, own[1].count || o.json || !isatty(STDOUT_FILENO),
              o.json);

@@ -87,21 +87,41 @@ static int on_domain(void *arg, const char *name)
 
 /* ---- devices ---- */
 
+/* What a directory lists need not be asked for one by one: with a hundred devices each question to
+ * xenstored counts. */
+struct listed {
+    bool hotplug_error, error;
+};
+
+static int on_back_key(void *arg, const char *name)
+{
+    struct listed *l = arg;
+
+    l->hotplug_error |= strcmp(name, DEVICE_BACK_KEY_HOTPLUG_ERROR) == 0;
+    l->error |= strcmp(name, DEVICE_BACK_KEY_ERROR) == 0;
+    return 0;
+}
+
 static void read_back(struct store *s, struct device_info *d)
 {
+    struct listed has = {false, false};
     char dir[STORE_PATH_MAX];
 
     (void)device_back_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
-    d->has_back = store_exists(s, 0, dir) == 1;
     d->back_state = 0;
     d->online = true;
+    d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_NONE;
     d->error[0] = '\0';
-    d->has_back_state = device_back_get_state(s, 0, dir, &d->back_state) == 0;
+    d->has_back = store_each(s, 0, dir, on_back_key, &has) >= 0;
+    d->has_back_state = d->has_back && device_back_get_state(s, 0, dir, &d->back_state) == 0;
+    if (!d->has_back)
+        return;
     (void)!device_back_get_online(s, 0, dir, &d->online);
     if (device_back_get_hotplug_status(s, 0, dir, &d->hotplug))
         d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_NONE;
-    if (device_back_get_hotplug_error(s, 0, dir, d->error, sizeof(d->error)) &&
-        device_back_get_error(s, 0, dir, d->error, sizeof(d->error)))
+    if ((!has.hotplug_error ||
+         device_back_get_hotplug_error(s, 0, dir, d->error, sizeof(d->error))) &&
+        (!has.error || device_back_get_error(s, 0, dir, d->error, sizeof(d->error))))
         d->error[0] = '\0';
 }
 
@@ -110,13 +130,17 @@ void system_refresh(struct store *s, struct device_info *d)
     char dir[STORE_PATH_MAX];
 
     read_back(s, d);
+    d->record[0] = '\0';
     (void)device_error_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
-    if (device_error_get_error(s, 0, dir, d->record, sizeof(d->record)))
+    /* The record is about a device that could not be offered. */
+    if (!d->has_back_state && device_error_get_error(s, 0, dir, d->record, sizeof(d->record)))
         d->record[0] = '\0';
     (void)device_front_dir(dir, sizeof(dir), d->guest, d->kind, d->devid);
-    d->has_front = store_exists(s, 0, dir) == 1;
-    if (device_front_get_state(s, 0, dir, &d->front_state))
+    d->has_front = device_front_get_state(s, 0, dir, &d->front_state) == 0;
+    if (!d->has_front) {
         d->front_state = 0;
+        d->has_front = store_exists(s, 0, dir) == 1;
+    }
 }
 
 static void read_labels(struct store *s, struct device_info *d)
@@ -284,19 +308,42 @@ void system_fini(struct system *sys)
     *sys = (struct system){.store = sys->store};
 }
 
+static int open_store(struct store **store)
+{
+    int rc = store_open(store);
+
+    if (rc)
+        log_error("no xenstore (%s): is this dom0 of a running Xen, and does xenstored run?",
+                  strerror(-rc));
+    return rc;
+}
+
 int system_open(struct system *sys)
 {
     struct store *store;
-    int rc = store_open(&store);
+    int rc = open_store(&store);
 
-    if (rc) {
-        log_error("no xenstore (%s): is this dom0 of a running Xen, and does xenstored run?",
-                  strerror(-rc));
+    if (rc)
         return rc;
-    }
     rc = system_read(sys, store);
     if (rc)
         store_close(store);
+    return rc;
+}
+
+int system_open_domains(struct system *sys)
+{
+    struct store *store;
+    int rc = open_store(&store);
+
+    if (rc)
+        return rc;
+    *sys = (struct system){.store = store};
+    rc = store_each(store, 0, DOMAINS_DIR, on_domain, sys);
+    if (rc >= 0)
+        return 0;
+    log_error("cannot read xenstore: %s", strerror(-rc));
+    system_close(sys);
     return rc;
 }
 

@@ -61,13 +61,15 @@ struct system {
     size_t nfailures;
 };
 
-/* Reads everything: about ten round trips to xenstored per device.  0 or -errno, which has been
+/* Reads everything: about eight round trips to xenstored per device.  0 or -errno, which has been
  * logged with the remedy.  store must outlive *sys. */
 int system_read(struct system *sys, struct store *store) must_check;
 void system_fini(struct system *sys);
 
 /* Opens xenstore and reads; for verbs.  The store is closed by system_close. */
 int system_open(struct system *sys) must_check;
+/* The same without devices and failures. */
+int system_open_domains(struct system *sys) must_check;
 void system_close(struct system *sys);
 
 /* The device's states and texts again. */
