@@ -8,17 +8,21 @@
 #include <xenctrl.h>
 
 #include "dom0-tools/json.h"
+#include "dom0-tools/maptrack.h"
 #include "dom0-tools/options.h"
 #include "dom0-tools/table.h"
 #include "dom0-tools/verb.h"
 #include "transport/base/log.h"
 
 static const char help_text[] =
-    "usage: drvdom limits [NAME|ID] [--json]\n"
+    "usage: drvdom limits [NAME|ID] [--maptrack] [--json]\n"
     "\n"
     "Used and limit of what runs out: grant frames and event channels (Xen), nodes, watches and\n"
     "transactions (xenstored's quota), for one domain or all.  Exit status 1 when something is\n"
-    "used to 80 % or more.\n";
+    "used to 80 % or more.\n"
+    "\n"
+    "  --maptrack   Xen's maptrack frames, too; Xen tells them only by printing all grant tables\n"
+    "               into its console ring (xl dmesg), which is what this makes it do\n";
 
 int limits_number(const char *text, const char *name, uint64_t *out)
 {
@@ -191,7 +195,29 @@ static void on_limit(void *arg, const struct limit_line *l)
         table_cell(&s->t, "%s", "");
 }
 
-static int all(struct show *s, const struct system *sys, const char *name)
+/* Those of the domains in sys, or of `only`.  0 or -errno, logged. */
+static int all_maptrack(struct show *s, const struct system *sys, const struct domain_info *only)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    char *text = xc ? maptrack_print(xc) : NULL;
+    int rc = text ? 0 : -errno;
+
+    if (rc)
+        log_error("Xen does not print its grant tables: %s", strerror(-rc));
+    for (size_t i = 0; text && i < sys->ndomains; i++) {
+        struct limit_line l = {.domain = &sys->domains[i], .what = "maptrack frames"};
+
+        if ((!only || only == l.domain) &&
+            maptrack_find(text, l.domain->id, &l.used, &l.limit) == 0)
+            on_limit(s, &l);
+    }
+    free(text);
+    if (xc)
+        xc_interface_close(xc);
+    return rc;
+}
+
+static int all(struct show *s, const struct system *sys, const char *name, bool maptrack)
 {
     const struct domain_info *only = name ? system_domain(sys, name) : NULL;
     int rc = 0;
@@ -206,6 +232,8 @@ static int all(struct show *s, const struct system *sys, const char *name)
     }
     if (rc)
         log_error("neither Xen nor xenstored answers about limits: %s", strerror(-rc));
+    else if (maptrack)
+        rc = all_maptrack(s, sys, only);
     return rc;
 }
 
@@ -215,7 +243,8 @@ int verb_limits(int argc, char **argv)
     struct bytes out = {0};
     struct options o;
     struct system sys;
-    int rc = options_parse(&o, argc, argv, help_text, NULL, 0);
+    struct option_own own[] = {{.name = "maptrack"}};
+    int rc = options_parse(&o, argc, argv, help_text, own, ARRAY_SIZE(own));
 
     if (rc)
         return verb_parsed(rc);
@@ -228,7 +257,7 @@ int verb_limits(int argc, char **argv)
     json_init(&s.j, &out);
     if (s.json)
         json_array(&s.j, NULL);
-    rc = all(&s, &sys, o.nargs ? o.args[0] : NULL);
+    rc = all(&s, &sys, o.nargs ? o.args[0] : NULL, own[0].count > 0);
     if (s.json)
         json_close(&s.j);
     else

@@ -1,5 +1,6 @@
 /* The JSON writer, the table printer, the common options. */
 #include "dom0-tools/json.h"
+#include "dom0-tools/maptrack.h"
 #include "dom0-tools/options.h"
 #include "dom0-tools/table.h"
 
@@ -95,6 +96,30 @@ START_TEST(seconds)
 }
 END_TEST
 
+/* As Xen 4.17 prints it, dom0 and two others. */
+START_TEST(maptrack_is_found)
+{
+    static const char dump[] = "(XEN) gnttab_usage_print_all [ key 'g' pressed\n"
+                               "(XEN) grant-table for remote d0 (v1)\n"
+                               "(XEN)   1 frames (64 max), 0 maptrack frames (1024 max)\n"
+                               "(XEN) no active grant table entries\n"
+                               "(XEN) grant-table for remote d1 (v1)\n"
+                               "(XEN)   2 frames (64 max), 7 maptrack frames (512 max)\n"
+                               "(XEN) grant-table for remote d12 (v1)\n"
+                               "(XEN) grant-table for remote d13 (v1)\n"
+                               "(XEN)   1 frames (64 max), 1 maptrack frames (512 max)\n"
+                               "(XEN) gnttab_usage_print_all ] done\n";
+    uint64_t used = 0, limit = 0;
+
+    ck_assert_int_eq(maptrack_find(dump, 1, &used, &limit), 0);
+    ck_assert_uint_eq(used, 7);
+    ck_assert_uint_eq(limit, 512);
+    ck_assert_int_eq(maptrack_find(dump, 12, &used, &limit), -ENOENT); /* cut off */
+    ck_assert_int_eq(maptrack_find(dump, 2, &used, &limit), -ENOENT);
+    ck_assert_int_eq(maptrack_find("", 0, &used, &limit), -ENOENT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tools-text");
@@ -107,6 +132,7 @@ int main(void)
     tcase_add_test(t, table_aligns);
     tcase_add_test(t, options_are_taken_and_refused);
     tcase_add_test(t, seconds);
+    tcase_add_test(t, maptrack_is_found);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

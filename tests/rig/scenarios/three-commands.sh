@@ -29,7 +29,8 @@ figure create_to_ping "$(elapsed "$start")" s
 assert drvdom why guest
 drvdom list
 drvdom show dd
-drvdom limits dd
+drvdom limits dd --maptrack | tee /tmp/limits
+grep -q 'maptrack frames *[0-9]* *[1-9]' /tmp/limits || fail "limits does not know the maptrack frames"
 
 # what is told is true: a second create is refused, stop refuses while a guest is served
 must_fail drvdom create dd --image /rig/image
