@@ -286,6 +286,7 @@ loop: bins fakexen
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/net
+	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools
 	@BIN=$(B)/bin tests/loop/nth-call 60
 # Every call failing once, under sanitizers: half an hour.
@@ -322,7 +323,8 @@ FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_SECONDS ?= 60
 fuzz_src.req := backends/blk/req.c
 fuzz_src.tx  := backends/net/tx.c backends/net/headers.c
-fuzz_src.rx  := backends/net/rx.c backends/net/headers.c
+fuzz_src.rx  := backends/net/rx.c backends/net/headers.c backends/net/hash.c
+fuzz_src.ctrl := backends/net/ctrl.c backends/net/hash.c
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c Makefile $(wildcard backends/*/*.[ch])
 	$(call say,FUZZCC,$@)
 	@mkdir -p $(@D)

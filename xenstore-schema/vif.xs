@@ -62,6 +62,12 @@ key rate
     optional
     summary  Most bytes that the guest may send each so many microseconds
     text     Watched: a dom0 tool may change it while the device runs.
+key rate-rx
+    type     rate
+    owner    toolstack
+    optional
+    summary  Most bytes that the guest is sent each so many microseconds
+    text     Watched. libxl does not know it: a dom0 tool writes it.
 key mtu
     type     uint 68..65517
     owner    toolstack
@@ -72,8 +78,8 @@ key vlan
     type     string 0..64
     owner    toolstack
     optional
-    summary  VLAN of the port on the bridge: PVID and trunk in the form libxl passes on
-    since    Xen 4.17
+    summary  VLANs of the port on a bridge that filters them: 10p/20/30-39
+    text     p: untagged, what the guest sends without a tag; the others carry tags.
 
 # --- features ---
 
@@ -135,7 +141,7 @@ key feature-xdp-headroom
 key carrier
     type     bool
     default  1
-    summary  Link state; no known frontend reads it
+    summary  Is there a link outside the bridge? No known frontend reads it
 
 dir vif_front
     path    /local/domain/$GUEST/device/vif/$DEVID

@@ -110,17 +110,18 @@ static bool do_resize(struct blk_dev *d, struct store *s, const char *dir)
     return true;
 }
 
-static int blk_refresh(void *dev, struct store *s, const char *dir, bool all, void *payload,
-                       bool *announce)
+static int blk_refresh(void *dev, const struct backend_look *at, void *payload, bool *announce,
+                       struct why *why)
 {
     struct blk_dev *d = dev;
     struct blk_live l = {0};
 
-    *announce = do_resize(d, s, dir);
+    *announce = do_resize(d, at->s, at->dir);
     *announce |= target_resized(&d->target);
     l.sectors = d->target.sectors;
-    read_limits(s, dir, &l);
-    if (!all && memcmp(&l, &d->live, sizeof(l)) == 0)
+    (void)why;
+    read_limits(at->s, at->dir, &l);
+    if (!at->all && memcmp(&l, &d->live, sizeof(l)) == 0)
         return 0;
     d->live = l;
     memcpy(payload, &l, sizeof(l));

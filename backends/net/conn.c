@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "backends/net/port.h"
+#include "backends/net/rx.h"
+#include "backends/net/uplink.h"
 #include "schema/vif.h"
 #include "transport/base/log.h"
 #include "transport/xen/backend.h"
@@ -18,6 +20,9 @@
 struct net_target {
     struct net_setup setup;
     struct port port;
+    char bridge[IFNAMSIZ];
+    bool carrier;         /* as published */
+    struct net_live live; /* as the worker was told last */
 };
 
 static bool any_source;
@@ -36,10 +41,25 @@ static int bad_own_key(struct why *why, int rc, const char *key)
     return why_set(why, rc, "the toolstack's key \"%s\": %s", key, strerror(-rc));
 }
 
+/* libxl's word `rate` is about what the guest sends. */
+static int read_limits(struct store *s, const char *dir, struct net_limits *l, struct why *why)
+{
+    struct value_rate tx = {0}, rx = {0};
+    int rc = vif_back_get_rate(s, 0, dir, &tx);
+
+    if (rc && rc != -ENOENT)
+        return bad_own_key(why, rc, VIF_BACK_KEY_RATE);
+    rc = vif_back_get_rate_rx(s, 0, dir, &rx);
+    if (rc && rc != -ENOENT)
+        return bad_own_key(why, rc, VIF_BACK_KEY_RATE_RX);
+    *l = (struct net_limits){
+        .tx_bytes = tx.bytes, .tx_usec = tx.usec, .rx_bytes = rx.bytes, .rx_usec = rx.usec};
+    return 0;
+}
+
 static int read_own(struct store *s, const char *dir, const struct dev_id *id,
                     struct net_setup *setup, struct port_wish *wish, struct why *why)
 {
-    struct value_rate rate;
     int rc = vif_back_get_mac(s, 0, dir, setup->mac);
 
     if (rc)
@@ -47,12 +67,12 @@ static int read_own(struct store *s, const char *dir, const struct dev_id *id,
     rc = vif_back_get_mtu(s, 0, dir, &setup->mtu);
     if (rc)
         return bad_own_key(why, rc, VIF_BACK_KEY_MTU);
-    rc = vif_back_get_rate(s, 0, dir, &rate);
+    rc = read_limits(s, dir, &setup->limits, why);
+    if (rc)
+        return rc;
+    rc = vif_back_get_vlan(s, 0, dir, wish->vlan, sizeof(wish->vlan));
     if (rc && rc != -ENOENT)
-        return bad_own_key(why, rc, VIF_BACK_KEY_RATE);
-    /* libxl's word is about what the guest sends. */
-    if (rc == 0)
-        setup->limits = (struct net_limits){.tx_bytes = rate.bytes, .tx_usec = rate.usec};
+        return bad_own_key(why, rc, VIF_BACK_KEY_VLAN);
     rc = vif_back_get_bridge(s, 0, dir, wish->bridge, sizeof(wish->bridge));
     if (rc && rc != -ENOENT)
         return bad_own_key(why, rc, VIF_BACK_KEY_BRIDGE);
@@ -87,6 +107,7 @@ static int net_open(struct store *s, const char *dir, const struct dev_id *id, v
     memcpy(wish.mac, t->setup.mac, sizeof(wish.mac));
     t->setup.queues = wish.queues;
     t->setup.any_source = any_source;
+    memcpy(t->bridge, wish.bridge, sizeof(t->bridge));
     if (!rc)
         rc = port_open(&t->port, &wish, why);
     if (rc) {
@@ -121,20 +142,22 @@ static int net_publish(void *dev, struct store *s, store_txn t, const char *dir)
         {vif_back_set_feature_ipv6_csum_offload, true},
         {vif_back_set_feature_no_csum_offload, false},
         {vif_back_set_feature_multicast_control, true},
-        {vif_back_set_feature_dynamic_multicast_control, false},
+        {vif_back_set_feature_dynamic_multicast_control, true},
         {vif_back_set_feature_split_event_channels, true},
-        {vif_back_set_feature_ctrl_ring, false},
-        {vif_back_set_feature_xdp_headroom, false},
+        {vif_back_set_feature_ctrl_ring, true},
+        {vif_back_set_feature_xdp_headroom, true},
     };
-    const struct net_target *target = dev;
+    struct net_target *target = dev;
+    int rc = 0;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
-        int rc = features[i].set(s, t, dir, features[i].v);
-
-        if (rc)
-            return rc;
-    }
-    return vif_back_set_multi_queue_max_queues(s, t, dir, target->setup.queues);
+    target->carrier = uplink_is_up(target->bridge);
+    for (unsigned i = 0; i < ARRAY_SIZE(features) && !rc; i++)
+        rc = features[i].set(s, t, dir, features[i].v);
+    if (!rc)
+        rc = vif_back_set_carrier(s, t, dir, target->carrier);
+    if (!rc)
+        rc = vif_back_set_mtu(s, t, dir, target->setup.mtu);
+    return rc ? rc : vif_back_set_multi_queue_max_queues(s, t, dir, target->setup.queues);
 }
 
 static size_t net_setup_worker(void *dev, void *payload, int *fds, int *nfds)
@@ -259,6 +282,10 @@ static bool repeated(const struct net_connect *c, uint32_t queue, bool refs)
 {
     const struct net_queue_keys *mine = &c->queue[queue];
 
+    if (c->ctrl_port && (refs ? mine->tx_ref == c->ctrl_ref || mine->rx_ref == c->ctrl_ref
+                              : mine->tx_port == c->ctrl_port || mine->rx_port == c->ctrl_port))
+        return true;
+
     for (uint32_t i = 0; i < queue; i++) {
         const struct net_queue_keys *k = &c->queue[i];
 
@@ -285,14 +312,47 @@ static int check_distinct(const struct net_connect *c, struct why *why)
     return 0;
 }
 
+/* A ring and a channel, or neither. */
+static int read_control(struct store *s, store_txn t, const char *dir, struct net_connect *c,
+                        struct why *why)
+{
+    int rc = vif_front_get_ctrl_ring_ref(s, t, dir, &c->ctrl_ref);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_CTRL_RING_REF);
+    rc = vif_front_get_event_channel_ctrl(s, t, dir, &c->ctrl_port);
+    return rc ? bad_front_key(why, rc, VIF_FRONT_KEY_EVENT_CHANNEL_CTRL) : 0;
+}
+
+static int read_headroom(struct store *s, store_txn t, const char *dir, uint16_t *headroom,
+                         struct why *why)
+{
+    uint32_t v;
+    int rc = vif_front_get_xdp_headroom(s, t, dir, &v);
+
+    if (rc)
+        return bad_front_key(why, rc, VIF_FRONT_KEY_XDP_HEADROOM);
+    if (v > RX_HEADROOM_MAX)
+        return why_set(why, -EINVAL, "frontend: \"%s\" is %u, at most %d are served",
+                       VIF_FRONT_KEY_XDP_HEADROOM, v, RX_HEADROOM_MAX);
+    *headroom = (uint16_t)v;
+    return 0;
+}
+
 static int net_read_front(void *dev, struct store *s, store_txn t, const char *front_dir,
                           void *payload, struct why *why)
 {
-    const struct net_target *target = dev;
+    struct net_target *target = dev;
     struct net_connect c;
     int rc;
 
     memset(&c, 0, sizeof(c));
+    /* A new connection: whatever an earlier one had set counts no more. */
+    rc = port_set_steering(&target->port, &c.hash, 1);
+    if (rc)
+        return why_set(why, rc, "steering of the port: %s", strerror(-rc));
     rc = vif_front_get_multi_queue_num_queues(s, t, front_dir, &c.queues);
     if (rc)
         return bad_front_key(why, rc, VIF_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES);
@@ -303,11 +363,71 @@ static int net_read_front(void *dev, struct store *s, store_txn t, const char *f
     if (!rc)
         rc = read_queues(s, t, front_dir, &c, why);
     if (!rc)
+        rc = read_control(s, t, front_dir, &c, why);
+    if (!rc)
+        rc = read_headroom(s, t, front_dir, &c.headroom, why);
+    if (!rc)
         rc = check_distinct(&c, why);
     if (rc)
         return rc;
+    target->live =
+        (struct net_live){.limits = target->setup.limits, .headroom = c.headroom, .mcast = c.mcast};
     memcpy(payload, &c, sizeof(c));
     return (int)sizeof(c);
+}
+
+/* ---- while connected ---- */
+
+/* Keys of the toolstack that make no sense any more, and a frontend's, change nothing. */
+static void look_live(const struct backend_look *at, struct net_live *l, struct why *why)
+{
+    bool mcast;
+
+    if (read_limits(at->s, at->dir, &l->limits, why))
+        log_warn("%s", why->text);
+    if (vif_front_get_request_multicast_control(at->s, 0, at->front_dir, &mcast) == 0)
+        l->mcast = mcast;
+}
+
+static int net_refresh(void *dev, const struct backend_look *at, void *payload, bool *announce,
+                       struct why *why)
+{
+    struct net_target *t = dev;
+    struct net_live l = t->live;
+    bool carrier = uplink_is_up(t->bridge);
+    int rc = 0;
+
+    *announce = carrier != t->carrier;
+    t->carrier = carrier;
+    look_live(at, &l, why);
+    /* Also of a device that was taken over: the guest was served with it. */
+    if (at->asked || at->all)
+        rc = read_headroom(at->s, 0, at->front_dir, &l.headroom, why);
+    if (rc || (!at->all && memcmp(&l, &t->live, sizeof(l)) == 0))
+        return rc;
+    t->live = l;
+    memcpy(payload, &l, sizeof(l));
+    return (int)sizeof(l);
+}
+
+static bool net_note(void *dev, const void *note, size_t len, void *connect, size_t connect_len)
+{
+    struct net_target *t = dev;
+    struct net_connect *c = connect;
+    struct net_hash h;
+    int rc;
+
+    if (len != sizeof(h) || connect_len != sizeof(*c))
+        return false;
+    memcpy(&h, note, sizeof(h));
+    if (!hash_valid(&h, c->queues))
+        return false;
+    c->hash = h;
+    rc = port_set_steering(&t->port, &h, c->queues);
+    if (rc) /* frames carry the guest's hash all the same, and come to queues of the kernel's choice
+             */
+        log_warn("%s: frames cannot be steered: %s", t->port.name, strerror(-rc));
+    return true;
 }
 
 const struct backend_class net_backend_class = {
@@ -319,4 +439,9 @@ const struct backend_class net_backend_class = {
     .publish = net_publish,
     .setup = net_setup_worker,
     .read_front = net_read_front,
+    .refresh = net_refresh,
+    .front_key = VIF_FRONT_KEY_REQUEST_MULTICAST_CONTROL,
+    .note = net_note,
+    .events_open = uplink_watch,
+    .events_drain = uplink_drain,
 };

@@ -8,15 +8,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/net/hash.h"
+
 enum {
     /* A message carries 8 descriptors, one of them the statistics. */
     NET_QUEUES_MAX = 4,
 };
 
-/* Bytes per microseconds in each direction; 0: no limit.  Also the payload of LIMITS. */
+/* Bytes per microseconds in each direction; 0: no limit. */
 struct net_limits {
     uint64_t tx_bytes, tx_usec; /* guest to world */
     uint64_t rx_bytes, rx_usec;
+};
+
+/* LIMITS: what may change while the guest is connected. */
+struct net_live {
+    struct net_limits limits;
+    uint16_t headroom; /* bytes that the guest wants free in front of received data */
+    bool mcast;        /* it wants only the multicast addresses it names */
+    uint8_t pad[5];
 };
 
 /* SETUP; the descriptors are the port's, one per queue. */
@@ -40,9 +50,14 @@ struct net_connect {
     /* what the guest takes */
     bool sg, gso4, gso6, csum4, csum6;
     bool rx_notify; /* it sends an event when it posts receive buffers */
-    bool mcast;     /* it wants only the multicast addresses it names */
+    bool mcast;     /* as in struct net_live */
+    uint16_t headroom;
+    uint32_t ctrl_ref, ctrl_port; /* of the control ring; port 0: the guest has none */
+    struct net_hash hash;         /* RESUME: what the guest has set meanwhile */
     struct net_queue_keys queue[NET_QUEUES_MAX];
 };
+
+/* NOTE, worker to drvdomd: the guest has set this hash (struct net_hash). */
 
 /* For drvdomd: guests whose interfaces are opened from now on may send from any MAC address, for
  * those that bridge or route for others.  Otherwise only from their own (N24). */

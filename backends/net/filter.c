@@ -34,6 +34,11 @@ void filter_reset(struct filter *f, bool mcast_on)
         atomic_store(&f->mcast[i], 0);
 }
 
+void filter_switch(struct filter *f, bool mcast_on)
+{
+    atomic_store(&f->mcast_on, mcast_on);
+}
+
 static int find(const struct filter *f, uint64_t word)
 {
     uint32_t n = atomic_load_explicit(&f->mcast_count, memory_order_relaxed);

@@ -27,6 +27,8 @@ struct filter {
 void filter_init(struct filter *f, const uint8_t mac[6], bool any_source);
 /* A new connection: an empty list. */
 void filter_reset(struct filter *f, bool mcast_on);
+/* The guest asks for filtering, or does not any more; its list stays. */
+void filter_switch(struct filter *f, bool mcast_on);
 
 /* 0, -EINVAL: not a multicast address, -ENOSPC: the list is full.  Twice is once. */
 int filter_mcast_add(struct filter *f, const uint8_t addr[6]) must_check;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "backends/net/port.h"
+#include "backends/net/control.h"
 #include "backends/net/crew.h"
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
@@ -28,11 +29,15 @@ struct net_dev {
     bool told;           /* the fault was reported */
     bool stalled;        /* link down because of it */
     struct loop_fd bell; /* a further queue has changed */
+    bool mcast;          /* as the guest asked for last... */
+    bool mcast_known;    /* ...if that is known */
     struct net_shared shared;
+    struct net_control control;
     struct crew_member crew[NET_QUEUES_MAX];
 };
 
 static void on_bell(void *arg, uint32_t events);
+static void control_fault(struct worker *w, int err, const char *text);
 
 static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
 {
@@ -45,7 +50,7 @@ static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
     rc = loop_add(&w->loop, &dev->bell, EPOLLIN);
     for (uint32_t i = 0; i < dev->setup.queues && !rc; i++)
         rc = crew_init(&dev->crew[i], w, &dev->shared, i, fds[i], w->loop.epfd, dev->bell.fd);
-    return rc;
+    return rc ? rc : control_init(&dev->control, w, &dev->shared, control_fault);
 }
 
 /* Waking one vif's worker shall not interrupt another's: on a busy CPU it then finds a batch of
@@ -114,6 +119,7 @@ static void set_carrier(struct net_dev *dev, bool up)
 static void disconnect_all(struct net_dev *dev)
 {
     set_carrier(dev, false);
+    control_disconnect(&dev->control);
     while (dev->running > 0)
         crew_disconnect(&dev->crew[--dev->running]);
 }
@@ -145,11 +151,16 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
     dev->told = dev->stalled = false;
     /* What the guest has subscribed to died with the worker before us: it gets all. */
     filter_reset(&dev->shared.filter, c.mcast && !w->resume);
+    dev->mcast = c.mcast;
+    dev->mcast_known = !w->resume;
+    shared_set_headroom(&dev->shared, c.headroom);
     rc = prepare_port(dev, &c, why);
     while (dev->running < c.queues && !rc) {
         rc = crew_connect(&dev->crew[dev->running], &c, dev->setup.mtu, why);
         dev->running += !rc;
     }
+    if (!rc)
+        rc = control_connect(&dev->control, &c, why);
     if (rc)
         disconnect_all(dev);
     else
@@ -171,6 +182,7 @@ static void stop_all(struct worker *w, struct net_dev *dev)
     dev->told = true;
     for (uint32_t i = 0; i < dev->running; i++)
         crew_stop(&dev->crew[i]); /* from here on their memory may be read here */
+    control_stop(&dev->control);
     for (uint32_t i = 0; i < dev->running; i++) {
         const struct net_queue *q = &dev->crew[i].queue;
 
@@ -193,6 +205,18 @@ static void follow_stalls(struct net_dev *dev)
     log_info("link %s",
              stalled ? "down: the guest has posted no receive buffers for a minute" : "up");
     set_carrier(dev, !stalled);
+}
+
+static void control_fault(struct worker *w, int err, const char *text)
+{
+    struct net_dev *dev = w->dev;
+
+    if (dev->told)
+        return;
+    dev->told = true;
+    for (uint32_t i = 0; i < dev->running; i++)
+        crew_stop(&dev->crew[i]);
+    worker_fault(w, err, "%s", text);
 }
 
 static void look_at_queues(struct worker *w, struct net_dev *dev)
@@ -221,12 +245,20 @@ static void on_bell(void *arg, uint32_t events)
 static int limits(struct worker *w, const void *payload, size_t len)
 {
     struct net_dev *dev = w->dev;
-    struct net_limits l;
+    struct net_live l;
 
     if (len != sizeof(l))
         return -EPROTO;
     memcpy(&l, payload, sizeof(l));
-    shared_set_limits(&dev->shared, &l);
+    if (memcmp(&l.limits, &dev->setup.limits, sizeof(l.limits)) != 0)
+        shared_set_limits(&dev->shared, &l.limits);
+    dev->setup.limits = l.limits;
+    shared_set_headroom(&dev->shared, l.headroom);
+    /* After a worker's death the filter is off until the guest asks for it anew. */
+    if (l.mcast != dev->mcast && dev->mcast_known)
+        filter_switch(&dev->shared.filter, l.mcast);
+    dev->mcast = l.mcast;
+    dev->mcast_known = true;
     return 0;
 }
 

@@ -93,6 +93,51 @@ enum {
     NETIF_EXTRA_MORE = 1, /* flag: another extra follows */
 };
 
+/* The control ring: requests and responses both take a slot of 16 bytes. */
+enum { NETIF_CTRL_SLOT = 16 };
+
+struct netif_ctrl_req {
+    uint16_t id;
+    uint16_t type; /* NETIF_CTRL_* */
+    uint32_t data[3];
+};
+_Static_assert(sizeof(struct netif_ctrl_req) == NETIF_CTRL_SLOT, "netif.h: control request");
+
+struct netif_ctrl_rsp {
+    uint16_t id;
+    uint16_t type;
+    uint32_t status; /* NETIF_CTRL_STATUS_* */
+    uint32_t data;
+};
+_Static_assert(sizeof(struct netif_ctrl_rsp) == 12, "netif.h: control response");
+
+enum {
+    NETIF_CTRL_GET_HASH_FLAGS = 1,
+    NETIF_CTRL_SET_HASH_FLAGS = 2,
+    NETIF_CTRL_SET_HASH_KEY = 3,
+    NETIF_CTRL_GET_HASH_MAPPING_SIZE = 4,
+    NETIF_CTRL_SET_HASH_MAPPING_SIZE = 5,
+    NETIF_CTRL_SET_HASH_MAPPING = 6,
+    NETIF_CTRL_SET_HASH_ALGORITHM = 7,
+
+    NETIF_CTRL_STATUS_SUCCESS = 0,
+    NETIF_CTRL_STATUS_NOT_SUPPORTED = 1,
+    NETIF_CTRL_STATUS_INVALID = 2,
+    NETIF_CTRL_STATUS_OVERFLOW = 3,
+};
+
+/* Types of hashes: number in an extra info, bit in the control ring's flags. */
+enum {
+    NETIF_HASH_IPV4,
+    NETIF_HASH_IPV4_TCP,
+    NETIF_HASH_IPV6,
+    NETIF_HASH_IPV6_TCP,
+    NETIF_HASH_TYPES,
+
+    NETIF_HASH_NONE = 0,
+    NETIF_HASH_TOEPLITZ = 1,
+};
+
 enum { NETIF_GSO_TCPV4 = 1, NETIF_GSO_TCPV6 = 2 };
 
 enum {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "backends/net/conn.h"
+#include "backends/net/hash.h"
 #include "transport/xen/backend.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
 struct port_wish {
     char name[IFNAMSIZ];   /* of the network interface */
     char bridge[IFNAMSIZ]; /* "": none, left for routing */
+    char vlan[65];         /* "": the bridge's own default; else as the key says: 10p/20/30-39 */
     uint8_t mac[6];        /* the guest's: all that a bridge shall send here */
     uint32_t mtu, queues;  /* queues <= NET_QUEUES_MAX */
 };
@@ -34,6 +36,7 @@ struct port_wish {
 struct port {
     char name[IFNAMSIZ];
     unsigned index; /* of the interface */
+    bool ovs;       /* it is on an Open vSwitch bridge */
     uint32_t queues;
     int fd[NET_QUEUES_MAX];
 };
@@ -45,6 +48,10 @@ struct port {
 int port_open(struct port *p, const struct port_wish *wish, struct why *why) must_check;
 /* The interface is gone when this returns, though the worker may still hold descriptors of it. */
 void port_close(struct port *p);
+
+/* Frames are steered to the guest's queues, of which there are `queues`, by its hash; when that is
+ * off, as the port likes.  0 or -errno.  Blocks for the time it takes to load a program. */
+int port_set_steering(struct port *p, const struct net_hash *h, uint32_t queues) must_check;
 
 /* ---- the worker's side; no rights needed ---- */
 

@@ -4,12 +4,10 @@
  */
 #include "backends/net/port.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -18,6 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backends/net/netlink.h"
+#include "backends/net/ovs.h"
+#include "backends/net/steer.h"
+#include "backends/net/vlan.h"
 #include "transport/base/log.h"
 
 static struct ifreq request(const char *name)
@@ -102,52 +104,6 @@ static int set_address(int sock, const struct port_wish *wish, struct why *why)
     return 0;
 }
 
-/* ---- rtnetlink: requests without an answer ---- */
-
-enum { NETLINK_MAX = 128 };
-
-struct netlink_request {
-    struct nlmsghdr h;
-    uint8_t body[NETLINK_MAX];
-};
-
-/* Attributes are aligned to 4 (NLA_ALIGN); NLA_HDRLEN is 4. */
-static struct nlattr *add_attr(struct netlink_request *r, uint16_t type, const void *data,
-                               uint16_t len)
-{
-    struct nlattr *a = (struct nlattr *)((uint8_t *)r + r->h.nlmsg_len);
-    uint16_t whole = (uint16_t)(sizeof(*a) + len);
-
-    assert(r->h.nlmsg_len + round_up(whole, 4) <= sizeof(*r));
-    a->nla_type = type;
-    a->nla_len = whole;
-    if (len > 0)
-        memcpy(a + 1, data, len);
-    r->h.nlmsg_len += (uint32_t)round_up(whole, 4);
-    return a;
-}
-
-static void begin(struct netlink_request *r, uint16_t type, uint16_t flags, const void *body,
-                  uint32_t len)
-{
-    memset(r, 0, sizeof(*r));
-    r->h.nlmsg_type = type;
-    r->h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    memcpy(r->body, body, len);
-    r->h.nlmsg_len = (uint32_t)sizeof(r->h) + (uint32_t)round_up(len, 4);
-}
-
-/* Best effort: what the kernel thinks of it is not waited for. */
-static void request_netlink(const struct netlink_request *r, const char *what)
-{
-    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-    if (sock < 0 || send(sock, r, r->h.nlmsg_len, 0) < 0)
-        log_debug("%s: %s", what, strerror(errno));
-    if (sock >= 0)
-        close(sock);
-}
-
 /* A worker that is still ending has descriptors, too, and the interface would live as long as they
  * do.  The name is needed by the device's successor, which may be there at once. */
 static void delete_interface(unsigned index)
@@ -155,8 +111,8 @@ static void delete_interface(unsigned index)
     const struct ifinfomsg i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
     struct netlink_request r;
 
-    begin(&r, RTM_DELLINK, 0, &i, sizeof(i));
-    request_netlink(&r, "deleting an interface");
+    netlink_begin(&r, RTM_DELLINK, 0, &i, sizeof(i));
+    netlink_hint(&r, "deleting an interface");
 }
 
 /* The guest has one address, and the bridge shall not need to learn it: frames for others, whose
@@ -174,39 +130,54 @@ static void pin_address(const struct port_wish *wish)
     struct netlink_request r;
     struct nlattr *nest;
 
-    begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &n, sizeof(n));
-    add_attr(&r, NDA_LLADDR, wish->mac, sizeof(wish->mac));
-    request_netlink(&r, "pinning an address to its port");
-    begin(&r, RTM_SETLINK, 0, &i, sizeof(i));
-    nest = add_attr(&r, IFLA_PROTINFO | NLA_F_NESTED, NULL, 0);
-    add_attr(&r, IFLA_BRPORT_UNICAST_FLOOD, &no, sizeof(no));
-    add_attr(&r, IFLA_BRPORT_LEARNING, &no, sizeof(no));
-    nest->nla_len = (uint16_t)((uint8_t *)&r + r.h.nlmsg_len - (uint8_t *)nest);
-    request_netlink(&r, "keeping others' frames from a port");
+    netlink_begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &n, sizeof(n));
+    netlink_attr(&r, NDA_LLADDR, wish->mac, sizeof(wish->mac));
+    netlink_hint(&r, "pinning an address to its port");
+    netlink_begin(&r, RTM_SETLINK, 0, &i, sizeof(i));
+    nest = netlink_attr(&r, IFLA_PROTINFO | NLA_F_NESTED, NULL, 0);
+    netlink_attr(&r, IFLA_BRPORT_UNICAST_FLOOD, &no, sizeof(no));
+    netlink_attr(&r, IFLA_BRPORT_LEARNING, &no, sizeof(no));
+    netlink_end(&r, nest);
+    netlink_hint(&r, "keeping others' frames from a port");
 }
 
-static int join_bridge(int sock, const struct port_wish *wish, struct why *why)
+static int join_linux(int sock, const struct port_wish *wish, struct why *why)
 {
     struct ifreq r = request(wish->bridge);
-    int err;
+    int rc = 0;
+
+    r.ifr_ifindex = (int)if_nametoindex(wish->name);
+    if (ioctl(sock, SIOCBRADDIF, &r))
+        return -errno;
+    if (wish->vlan[0])
+        rc = vlan_join(wish->bridge, (unsigned)r.ifr_ifindex, wish->vlan, why);
+    if (!rc) /* behind that: an address is pinned in each VLAN of the port */
+        pin_address(wish);
+    return rc;
+}
+
+static int join_bridge(int sock, struct port *p, const struct port_wish *wish, struct why *why)
+{
+    int rc;
 
     if (!wish->bridge[0])
-        return 0;
-    r.ifr_ifindex = (int)if_nametoindex(wish->name);
-    if (ioctl(sock, SIOCBRADDIF, &r) == 0) {
-        pin_address(wish);
-        return 0;
-    }
-    err = errno;
-    if (err == ENODEV)
-        return why_set(why, -err,
+        return wish->vlan[0] ? why_set(why, -EINVAL, "vlan=%s without a bridge", wish->vlan) : 0;
+    rc = join_linux(sock, wish, why);
+    if (rc == 0 || why->text[0])
+        return rc;
+    if (rc == -ENODEV)
+        return why_set(why, rc,
                        "bridge \"%s\" does not exist in this driver domain; name one that does "
                        "(bridge=...) or add it to the image's network config",
                        wish->bridge);
-    if (err == EOPNOTSUPP)
-        return why_set(why, -err, "\"%s\" is not a bridge; name one (bridge=...)", wish->bridge);
-    return why_set(why, -err, "cannot add \"%s\" to bridge \"%s\": %s", wish->name, wish->bridge,
-                   strerror(err));
+    if (rc == -EOPNOTSUPP && ovs_is_there()) {
+        p->ovs = true;
+        return ovs_join(wish->bridge, wish->name, wish->vlan, why);
+    }
+    if (rc == -EOPNOTSUPP)
+        return why_set(why, rc, "\"%s\" is not a bridge; name one (bridge=...)", wish->bridge);
+    return why_set(why, rc, "cannot add \"%s\" to bridge \"%s\": %s", wish->name, wish->bridge,
+                   strerror(-rc));
 }
 
 static int bring_up(int sock, const struct port_wish *wish, struct why *why)
@@ -221,7 +192,7 @@ static int bring_up(int sock, const struct port_wish *wish, struct why *why)
     return why_set(why, -errno, "cannot bring up \"%s\": %s", wish->name, strerror(errno));
 }
 
-static int configure(const struct port_wish *wish, struct why *why)
+static int configure(struct port *p, const struct port_wish *wish, struct why *why)
 {
     int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int rc;
@@ -233,7 +204,7 @@ static int configure(const struct port_wish *wish, struct why *why)
     if (!rc)
         rc = set_address(sock, wish, why);
     if (!rc)
-        rc = join_bridge(sock, wish, why);
+        rc = join_bridge(sock, p, wish, why);
     if (!rc)
         rc = bring_up(sock, wish, why);
     close(sock);
@@ -245,6 +216,7 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     int rc = 0;
 
     memset(p, 0, sizeof(*p));
+    why->text[0] = '\0';
     memcpy(p->name, wish->name, sizeof(p->name));
     while (p->queues < wish->queues && !rc) {
         int fd = open_queue(wish, p->queues == 0, why);
@@ -260,7 +232,7 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     if (!rc && port_set_carrier(p->fd[0], false))
         log_debug("%s: this kernel cannot set the carrier of a TAP", wish->name);
     if (!rc)
-        rc = configure(wish, why);
+        rc = configure(p, wish, why);
     if (rc)
         port_close(p);
     return rc;
@@ -268,11 +240,30 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
 
 void port_close(struct port *p)
 {
+    if (p->ovs)
+        ovs_leave(p->name);
     if (p->queues > 0 && p->index > 0)
         delete_interface(p->index);
     for (uint32_t i = 0; i < p->queues; i++)
         close(p->fd[i]);
     p->queues = 0;
+}
+
+int port_set_steering(struct port *p, const struct net_hash *h, uint32_t queues)
+{
+    int program = -1, rc; /* -1: none */
+
+    if (p->queues < 2)
+        return 0;
+    if (hash_on(h)) {
+        program = steer_load(h, queues);
+        if (program < 0)
+            return program;
+    }
+    rc = ioctl(p->fd[0], TUNSETSTEERINGEBPF, &program) ? -errno : 0;
+    if (program >= 0)
+        close(program);
+    return rc;
 }
 
 int port_set_offloads(int fd, unsigned takes)

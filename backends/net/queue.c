@@ -162,6 +162,7 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
     q->tx_rules = (struct tx_rules){.frame_max = mtu + 14, .gso4 = true, .gso6 = true};
     q->rx_caps = (struct rx_caps){
         .sg = c->sg, .gso4 = c->gso4, .gso6 = c->gso6, .csum4 = c->csum4, .csum6 = c->csum6};
+    q->rx_look = 0; /* the shared part is fetched with the first frame */
     q->rx_placed = q->rx_filled = q->rx_armed = 0;
     q->rx_short_since_ns = 0;
     q->rx_need = 1;

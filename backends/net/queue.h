@@ -29,7 +29,7 @@ enum {
      * that wait in the kernel at a time. */
     RX_FRAMES = 32,
     RX_CHAIN = 16,
-    RX_STRIDE = (1 + RX_DATA_SLOTS_MAX) * NETIF_PAGE,
+    RX_STRIDE = (1 + RX_PAGES_MAX) * NETIF_PAGE,
     QUEUE_OPS = RX_CHAIN + TX_BATCH + 8,
     SAMPLE_EVERY = 16,
     CPU_TURNS = 64, /* between looks at the clock for the CPU time */
@@ -95,6 +95,7 @@ struct net_queue {
     struct answers spare_answers[2];
     struct tx_rules tx_rules;
     struct rx_caps rx_caps;
+    unsigned rx_look;        /* version of the shared part of rx_caps */
     struct net_port port[2]; /* tx, rx; one channel for both: only port[0] */
     unsigned idle_wakes;     /* events in a row that brought no work */
     uint64_t unmask_due_ns;  /* 0: at once */

@@ -85,7 +85,8 @@ static void place(struct net_queue *q, uint32_t number, uint32_t *nslots)
         if (rx_is_extra(&f->plan, i))
             continue;
         rx_share(&f->plan, i, &from, &len);
-        s->copy = grant_batch_to_peer(&q->batch, frame_data(q, number) + from, req.gref, 0, len);
+        s->copy = grant_batch_to_peer(&q->batch, frame_data(q, number) + from, req.gref,
+                                      f->plan.headroom, len);
     }
 }
 
@@ -126,6 +127,7 @@ static uint32_t gather(struct net_queue *q)
         return 0;
     }
     grant_batch_reset(&q->batch);
+    shared_look(q->shared, &q->rx_look, &q->rx_caps);
     while (q->rx_placed != q->rx_filled && !q->fault && bytes < allowed) {
         const struct rx_frame *f = &q->rx_frame[q->rx_placed % RX_FRAMES];
 

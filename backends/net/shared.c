@@ -48,3 +48,30 @@ void shared_settle(struct net_shared *s, enum shared_way way, uint64_t bytes)
     rate_charge(&s->rate[way], (uint32_t)bytes);
     pthread_mutex_unlock(&s->lock);
 }
+
+void shared_set_headroom(struct net_shared *s, uint16_t headroom)
+{
+    pthread_mutex_lock(&s->lock);
+    s->headroom = headroom;
+    atomic_fetch_add(&s->look_version, 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void shared_set_hash(struct net_shared *s, const struct net_hash *h)
+{
+    pthread_mutex_lock(&s->lock);
+    s->hash = *h;
+    atomic_fetch_add(&s->look_version, 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void shared_look(struct net_shared *s, unsigned *seen, struct rx_caps *caps)
+{
+    if (atomic_load_explicit(&s->look_version, memory_order_relaxed) == *seen)
+        return;
+    pthread_mutex_lock(&s->lock);
+    *seen = atomic_load(&s->look_version);
+    caps->headroom = s->headroom;
+    caps->hash = s->hash;
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,7 +1,7 @@
 /*
- * What the queues of one vif have in common: the filter and the two rate limits.  A sweep asks for
- * an allowance once and settles once, so the lock is not taken per packet, and not at all without
- * a limit.
+ * What the queues of one vif have in common: the filter, the two rate limits, and what the guest
+ * has set for received frames.  A sweep asks for an allowance once and settles once, so the lock is
+ * not taken per packet, and not at all without a limit.
  */
 #ifndef DRVDOM_NET_SHARED_H
 #define DRVDOM_NET_SHARED_H
@@ -12,6 +12,7 @@
 #include "backends/net/conn.h"
 #include "backends/net/filter.h"
 #include "backends/net/rate.h"
+#include "backends/net/rx.h"
 
 enum shared_way { SHARED_TX, SHARED_RX, SHARED_WAYS };
 
@@ -20,10 +21,19 @@ struct net_shared {
     pthread_mutex_t lock;
     atomic_bool limited[SHARED_WAYS];
     struct rate rate[SHARED_WAYS];
+    atomic_uint look_version; /* of what follows; under the lock */
+    uint16_t headroom;
+    struct net_hash hash;
 };
 
 void shared_init(struct net_shared *s, const struct net_setup *setup);
 void shared_set_limits(struct net_shared *s, const struct net_limits *limits);
+
+/* For frames that are planned from now on. */
+void shared_set_headroom(struct net_shared *s, uint16_t headroom);
+void shared_set_hash(struct net_shared *s, const struct net_hash *h);
+/* Brings a queue's copy up to date; *seen: the version that it has. */
+void shared_look(struct net_shared *s, unsigned *seen, struct rx_caps *caps);
 
 /* Bytes that may pass now (the last packet may go beyond); 0: none for *wait_ns. */
 int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wait_ns);

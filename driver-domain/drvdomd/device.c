@@ -29,6 +29,8 @@ enum {
 static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
+static void refresh(struct device *dev, bool all);
+static void serving_ended(struct device *dev, const char *text);
 
 static bool gone(const struct device *dev)
 {
@@ -239,6 +241,8 @@ static void act(struct device *dev, unsigned todo)
         act_publish(dev, todo & XB_ACT_DWELL);
     if (todo & XB_ACT_SERVE)
         (void)write_state(dev, XENBUS_CONNECTED);
+    if (todo & XB_ACT_RECONFIGURED)
+        (void)write_state(dev, XENBUS_RECONFIGURED);
     /* The target is free before the directory is gone: who sees that may attach it again at once.
      */
     if (todo & XB_ACT_RELEASE)
@@ -252,6 +256,8 @@ static void act(struct device *dev, unsigned todo)
         act_connect(dev);
     if (todo & XB_ACT_RESUME)
         act_resume(dev);
+    if (todo & XB_ACT_ADAPT)
+        refresh(dev, true);
 }
 
 static void step(struct device *dev, enum xenbus_event ev)
@@ -279,17 +285,26 @@ static void on_timer(void *arg)
  * transaction: that is how frontends are told (peers 3.2, blkif.h). */
 static void refresh(struct device *dev, bool all)
 {
+    const struct backend_look at = {.s = dev->d->store,
+                                    .dir = dev->dir,
+                                    .front_dir = dev->front,
+                                    .all = all,
+                                    .asked = dev->xenbus.adapting};
     uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
     bool announce = false;
     int n;
 
     if (gone(dev) || dev->xenbus.phase != XB_SERVING || !dev->class->refresh)
         return;
-    n = dev->class->refresh(dev->target, dev->d->store, dev->dir, all, payload, &announce);
+    n = dev->class->refresh(dev->target, &at, payload, &announce, &dev->why);
+    if (n < 0) {
+        serving_ended(dev, dev->why.text);
+        return;
+    }
     /* The worker first: a frontend that hears of more sectors may use them at once. */
     if (n > 0 && spawn_tell(dev, WORKER_LIMITS, payload, (size_t)n))
         log_warn("%s: its worker cannot be told of new limits", dev->name);
-    if (announce && dev->xenbus.announced)
+    if (announce && dev->xenbus.announced && !dev->xenbus.reconfigured)
         (void)write_state(dev, XENBUS_CONNECTED);
 }
 
@@ -305,6 +320,19 @@ static void serving_ended(struct device *dev, const char *text)
     log_warn("%s: %s", dev->name, text);
     keys_write_error(dev, text);
     step(dev, XB_FAULT);
+}
+
+/* A successor is told what the worker has noted. */
+static void take_note(struct device *dev, const struct worker_msg *m)
+{
+    uint8_t payload[BB_PAYLOAD_MAX];
+    size_t len = dev->payload_len;
+
+    if (!dev->class->note || len == 0)
+        return;
+    memcpy(payload, dev->payload, len);
+    if (dev->class->note(dev->target, m->payload, m->payload_len, payload, len))
+        claim(dev, payload, len);
 }
 
 void device_message(struct device *dev, const struct worker_msg *m)
@@ -327,6 +355,12 @@ void device_message(struct device *dev, const struct worker_msg *m)
         break;
     case WORKER_DISCONNECTED:
         step(dev, XB_DISCONNECTED);
+        break;
+    case WORKER_ADAPTED:
+        step(dev, XB_ADAPTED);
+        break;
+    case WORKER_NOTE:
+        take_note(dev, m);
         break;
     case WORKER_FAILED:
         snprintf(dev->why.text, sizeof(dev->why.text), "%s", m->text);

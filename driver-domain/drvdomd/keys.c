@@ -50,7 +50,8 @@ bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32
     uint32_t state;
 
     (void)device_back_dir(dir, sizeof(dir), kind, domid, devid);
-    return device_back_get_state(s, 0, dir, &state) == 0 && state == XENBUS_CONNECTED;
+    return device_back_get_state(s, 0, dir, &state) == 0 &&
+           (state == XENBUS_CONNECTED || state == XENBUS_RECONFIGURED);
 }
 
 void keys_count_replaced(struct drvdomd *d)

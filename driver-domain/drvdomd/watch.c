@@ -171,9 +171,48 @@ static void on_housekeeping(void *arg)
     loop_timer_set(&d->loop, &d->housekeeping, HOUSEKEEPING_NS);
 }
 
+/* ---- what a class hears from outside xenstore ---- */
+
+struct outside {
+    struct loop_fd watch;
+    struct drvdomd *d;
+    const struct backend_class *class;
+};
+
+static void on_outside(void *arg, uint32_t events)
+{
+    struct outside *o = arg;
+
+    (void)events;
+    o->class->events_drain(o->watch.fd);
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (o->d->dev[i] && o->d->dev[i]->class == o->class)
+            o->d->dev[i]->dirty = true;
+    }
+    look_at_dirty(o->d);
+}
+
+/* Without it, housekeeping sees it later. */
+static void watch_outside(struct drvdomd *d)
+{
+    static struct outside outside[ARRAY_SIZE(classes)];
+
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        struct outside *o = &outside[i];
+        int fd = classes[i]->events_open ? classes[i]->events_open() : -ENOENT;
+
+        *o = (struct outside){.d = d, .class = classes[i]};
+        o->watch = (struct loop_fd){.fd = fd, .fn = on_outside, .arg = o};
+        if (fd >= 0 && loop_add(&d->loop, &o->watch, EPOLLIN))
+            log_warn("events of %s devices cannot be heard", classes[i]->kind);
+    }
+}
+
 int watch_start(struct drvdomd *d)
 {
     int rc;
+
+    watch_outside(d);
 
     d->store_watch = (struct loop_fd){.fd = store_fd(d->store), .fn = on_store, .arg = d};
     d->housekeeping = (struct loop_timer){.fn = on_housekeeping, .arg = d};
@@ -186,14 +225,12 @@ int watch_start(struct drvdomd *d)
     return 0;
 }
 
-int watch_front(struct device *dev)
+static int watch_key(struct device *dev, const char *key)
 {
     char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
     int rc;
 
-    if (dev->front_watched)
-        return 0;
-    schema_join(path, sizeof(path), dev->front, DEVICE_FRONT_KEY_STATE);
+    schema_join(path, sizeof(path), dev->front, key);
     snprintf(token, sizeof(token), "%u", dev->id.slot);
     rc = store_watch(dev->d->store, path, token);
     if (rc)
@@ -201,18 +238,40 @@ int watch_front(struct device *dev)
                        rc == -E2BIG || rc == -ENOSPC
                            ? "; this domain's xenstore watch quota is used up: raise it in dom0"
                            : "");
-    dev->front_watched = true;
     return 0;
+}
+
+static void watch_key_off(struct device *dev, const char *key)
+{
+    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
+
+    schema_join(path, sizeof(path), dev->front, key);
+    snprintf(token, sizeof(token), "%u", dev->id.slot);
+    (void)!store_unwatch(dev->d->store, path, token); /* nothing depends on it any more */
+}
+
+int watch_front(struct device *dev)
+{
+    int rc;
+
+    if (dev->front_watched)
+        return 0;
+    rc = watch_key(dev, DEVICE_FRONT_KEY_STATE);
+    if (rc)
+        return rc;
+    rc = dev->class->front_key ? watch_key(dev, dev->class->front_key) : 0;
+    if (rc)
+        watch_key_off(dev, DEVICE_FRONT_KEY_STATE);
+    dev->front_watched = !rc;
+    return rc;
 }
 
 void watch_front_off(struct device *dev)
 {
-    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
-
     if (!dev->front_watched)
         return;
-    schema_join(path, sizeof(path), dev->front, DEVICE_FRONT_KEY_STATE);
-    snprintf(token, sizeof(token), "%u", dev->id.slot);
-    (void)!store_unwatch(dev->d->store, path, token); /* nothing depends on it any more */
+    watch_key_off(dev, DEVICE_FRONT_KEY_STATE);
+    if (dev->class->front_key)
+        watch_key_off(dev, dev->class->front_key);
     dev->front_watched = false;
 }

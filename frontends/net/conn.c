@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontends/net/ctrl.h"
 #include "frontends/net/io.h"
 #include "schema/vif.h"
 
@@ -77,7 +78,7 @@ static int choose(struct nf_conn *c)
     unsigned queues = MIN(MIN(MAX(w->queues, 1u), o->queues), (unsigned)NF_QUEUES_MAX);
     bool less = queues < w->queues || (w->split && !o->split) || (w->sg && !o->sg) ||
                 (w->gso4 && !o->gso4) || (w->gso6 && !o->gso6) || (w->mcast && !o->mcast) ||
-                (w->headroom && !o->xdp);
+                (w->headroom && !o->xdp) || (w->ctrl && !o->ctrl);
 
     if (!o->rx_copy)
         return front_fail(&c->f, -EOPNOTSUPP, "the backend does not copy to us");
@@ -86,6 +87,8 @@ static int choose(struct nf_conn *c)
     c->nr_queues = queues;
     w->split &= o->split;
     w->mcast &= o->mcast;
+    w->ctrl &= o->ctrl;
+    w->hash &= w->ctrl;
     w->headroom = o->xdp ? w->headroom : 0;
     c->rules = (struct nf_rx_rules){.sg = w->sg,
                                     .csum4 = w->csum4,
@@ -171,6 +174,8 @@ int nf_prepare(struct nf_conn *c, const struct nf_want *w)
         if (!rc && !w->no_buffers)
             rc = nf_post(c, &c->queue[i], NF_RING_SLOTS);
     }
+    if (!rc && c->want.ctrl)
+        rc = nf_ctrl_make(c);
     if (rc)
         nf_release(c);
     return rc;
@@ -195,6 +200,7 @@ void nf_release(struct nf_conn *c)
         end_share(c, &q->pages_mem[0], q->nr_pages);
         end_share(c, &q->pages_mem[1], q->nr_pages);
     }
+    nf_ctrl_release(c);
     c->nr_queues = 0;
 }
 
@@ -247,6 +253,10 @@ static int put_features(struct nf_conn *c, store_txn t)
         rc = vif_front_set_vifname(c->f.store, t, c->f.dir, "xennet0");
     if (!rc && w->headroom)
         rc = vif_front_set_xdp_headroom(c->f.store, t, c->f.dir, w->headroom);
+    if (!rc && c->ctrl.mem)
+        rc = vif_front_set_ctrl_ring_ref(c->f.store, t, c->f.dir, c->ctrl.ref);
+    if (!rc && c->ctrl.mem)
+        rc = vif_front_set_event_channel_ctrl(c->f.store, t, c->f.dir, c->ctrl.port.port);
     return rc;
 }
 
@@ -315,11 +325,13 @@ int nf_write_keys(struct nf_conn *c)
 
 /* ---- all together ---- */
 
-/* Linux's way to ask for room in front of received data: 7, and the backend answers with 8. */
+/* Linux's way to ask for room in front of received data: 7, the backend answers with 8, and back.
+ */
 static int ask_headroom(struct nf_conn *c)
 {
     static const struct front_step steps[FRONT_STEPS] = {
         {XENBUS_RECONFIGURING, ST(RECONFIGURED), ST(CLOSING) | ST(CLOSED)},
+        {XENBUS_CONNECTED, ST(CONNECTED), ST(CLOSING) | ST(CLOSED)},
     };
 
     return front_walk(&c->f, steps);
@@ -346,6 +358,8 @@ int nf_connect(struct nf_conn *c, const struct nf_want *w)
         rc = front_walk(&c->f, w->profile->after);
     if (!rc && c->want.headroom)
         rc = ask_headroom(c);
+    if (!rc && c->want.hash)
+        rc = nf_hash_set(c);
     return rc;
 }
 

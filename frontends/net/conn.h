@@ -31,6 +31,7 @@ struct nf_want {
     const struct profile *profile;
     unsigned queues; /* at most; less if less is offered */
     bool split, sg, gso4, gso6, csum4, csum6, rx_notify, mcast; /* what this end takes and says */
+    bool ctrl, hash; /* a control ring; a hash set over it, and every frame looked at for it */
     uint16_t headroom;
     bool exact; /* -EOPNOTSUPP when less is offered */
     unsigned timeout_ms;
@@ -67,6 +68,23 @@ struct nf_queue {
     struct nf_rx frame;
 };
 
+/* The control ring, and a page for what its requests point to. */
+struct nf_ctrl {
+    void *mem, *page;
+    uint32_t ref, page_ref;
+    struct ring ring;
+    struct front_port port;
+    uint16_t next_id;
+};
+
+/* The hash as it was set. */
+enum { NF_HASH_KEY = 40, NF_HASH_MAPPING = 128 };
+struct nf_hash {
+    uint8_t key[NF_HASH_KEY];
+    uint32_t mapping[NF_HASH_MAPPING];
+    uint64_t set_ns;
+};
+
 struct nf_conn {
     struct front f;
     uint8_t mac[6];
@@ -75,7 +93,10 @@ struct nf_conn {
     struct nf_rx_rules rules;
     unsigned nr_queues;
     struct nf_queue queue[NF_QUEUES_MAX];
-    bool broken;  /* the backend broke the protocol: nothing of it is looked at any more */
+    struct nf_ctrl ctrl;
+    struct nf_hash hash;
+    uint64_t hashed; /* frames with a good hash in the right queue */
+    bool broken;     /* the backend broke the protocol: nothing of it is looked at any more */
     bool watched; /* every receive page is filled before it is posted and looked at after (N26) */
     void (*on_frame)(void *arg, struct nf_queue *q, struct nf_rx *x);
     void *on_frame_arg;

@@ -27,7 +27,7 @@ struct evil {
     uint8_t frame[NF_TX_FRAME_MAX + 1];
 };
 
-extern const struct row evil_rings[], evil_grants[], evil_frames[], evil_rx[],
+extern const struct row evil_rings[], evil_grants[], evil_frames[], evil_rx[], evil_ctrls[],
     evil_stores[]; /* end: name NULL */
 
 enum row_result evil_wrong(struct evil *e, const char *fmt, ...)

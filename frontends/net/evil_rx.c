@@ -256,36 +256,6 @@ static enum row_result n26(struct evil *e)
     return ROW_OK;
 }
 
-/* ---- N20 to N22: the control ring ---- */
-
-/* A control ring where none is offered is a page nobody looks at. */
-static void add_ctrl(struct nf_conn *c, void *arg)
-{
-    const uint32_t *ref = arg;
-
-    (void)!vif_front_set_ctrl_ring_ref(c->f.store, 0, c->f.dir, *ref);
-    (void)!vif_front_set_event_channel_ctrl(c->f.store, 0, c->f.dir, c->queue[0].port[0].port);
-}
-
-static enum row_result n20(struct evil *e)
-{
-    uint32_t none = GREF_NONE;
-
-    if (nf_read_offer(e->c))
-        return evil_wrong(e, "%s", e->c->f.why);
-    if (e->c->offer.ctrl)
-        return evil_skip(e, "a control ring is offered, and this frontend cannot use one yet");
-    e->want.tamper = add_ctrl;
-    e->want.tamper_arg = &none;
-    ROW_TRY(evil_connect(e));
-    return evil_serves(e);
-}
-
-static enum row_result n21(struct evil *e)
-{
-    return evil_skip(e, "no control ring is offered, or this frontend cannot use it yet");
-}
-
 /* ---- N23: queues ---- */
 
 static enum row_result n23(struct evil *e)
@@ -309,9 +279,6 @@ const struct row evil_rx[] = {
     {"N17", "fewer receive slots than the frame takes", "given whole or not at all", n17, NULL},
     {"N18", "receive slots read-only, invalid, twice", SAME_SLOT, n18, NULL},
     {"N19", "any ids in receive slots", SAME_SLOT, n19, NULL},
-    {"N20", "a control ring where none is offered", "ignored", n20, NULL},
-    {"N21", "its hash key and mapping out of bounds", "refused", n21, "a control ring"},
-    {"N22", "its grants without end", "refused", n21, "a control ring"},
     {"N23", "queues 0, too many, no number, missing", "the device is closed", n23, NULL},
     {"N26", "pages around received data", "no other byte is written", n26, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "frontends/net/ctrl.h"
 #include "frontends/net/frame.h"
 #include "transport/base/log.h"
 
@@ -117,7 +118,7 @@ int nf_post(struct nf_conn *c, struct nf_queue *q, uint32_t n)
 }
 
 /* Nothing but the frame's bytes may have been written to the page (N26). */
-static bool untouched(const uint8_t *page, bool extra, const void *raw)
+static bool untouched(const uint8_t *page, bool extra, const void *raw, unsigned headroom)
 {
     struct netif_rx_response rsp;
     unsigned from = 0, to = 0;
@@ -126,6 +127,7 @@ static bool untouched(const uint8_t *page, bool extra, const void *raw)
     if (!extra && rsp.status > 0 && rsp.offset + rsp.status <= NF_PAGE) {
         from = rsp.offset;
         to = from + (unsigned)rsp.status;
+        from += headroom;
     }
     for (unsigned i = 0; i < NF_PAGE; i++) {
         if ((i < from || i >= to) && page[i] != CANARY)
@@ -145,13 +147,15 @@ static int take_slot(struct nf_conn *c, struct nf_queue *q, const uint8_t *raw)
     rc = nf_rx_feed(&q->frame, &c->rules, raw, page, nf_page(q, 1, page), &why);
     if (rc == NF_BAD_ANSWER)
         return broken(c, q, why);
-    if (c->watched && !untouched(nf_page(q, 1, page), extra, raw))
+    if (c->watched && !untouched(nf_page(q, 1, page), extra, raw, c->rules.headroom))
         return broken(c, q, "bytes of a page outside the frame were written");
     if (rc == 1)
         return 0;
     c->rx_errors += q->frame.failed;
     if (q->frame.failed)
         return 0;
+    if (c->rules.hash && !nf_hash_ok(c, q, &q->frame, &why))
+        return broken(c, q, why);
     c->frames_in++;
     c->bytes_in += q->frame.len;
     if (c->on_frame)

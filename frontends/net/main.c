@@ -26,6 +26,7 @@ static const char usage[] =
     "  verify            frames of all kinds to an echo; every byte that comes back is checked\n"
     "  bench             frames of one kind to an echo; measured, payload not looked at\n"
     "  ping ADDRESS      ARP and ICMP echo with a network stack of the other side (IPv4)\n"
+    "  listen            count what comes for --seconds: to this address, to all, to groups\n"
     "  connect           connect and disconnect, as the profile does\n"
     "  hold STATE        go to initialised, connected, busy or closing, say so, and stay there\n"
     "  misbehave NAME... one or more of the catalogue (list: all of them; R, N, S: a chapter)\n"
@@ -36,6 +37,7 @@ static const char usage[] =
     "  --without LIST    of split,sg,gso4,gso6,csum4,csum6,notify: not used (default: all used)\n"
     "  --mcast           ask for multicast filtering\n"
     "  --headroom N      ask for room in front of received data (XDP)\n"
+    "  --hash            set a hash and a mapping over the control ring; every frame is looked at\n"
     "  --exact           fail when less than that is offered\n"
     "  --profile NAME    linux (default), windows, freebsd, netbsd, openbsd, minios, unikraft,\n"
     "                    nanos, mirage, ipxe\n"
@@ -88,6 +90,7 @@ enum option_id {
     O_WITHOUT,
     O_MCAST,
     O_HEADROOM,
+    O_HASH,
     O_EXACT,
     O_PROFILE,
     O_TIMEOUT,
@@ -114,6 +117,7 @@ static const struct option longs[] = {
     {"without", required_argument, NULL, O_WITHOUT},
     {"mcast", no_argument, NULL, O_MCAST},
     {"headroom", required_argument, NULL, O_HEADROOM},
+    {"hash", no_argument, NULL, O_HASH},
     {"exact", no_argument, NULL, O_EXACT},
     {"profile", required_argument, NULL, O_PROFILE},
     {"timeout", required_argument, NULL, O_TIMEOUT},
@@ -266,6 +270,9 @@ static void other_option(int id)
     case O_MCAST:
         opt.want.mcast = true;
         break;
+    case O_HASH:
+        opt.want.ctrl = opt.want.hash = true;
+        break;
     case O_EXACT:
         opt.want.exact = true;
         break;
@@ -350,6 +357,8 @@ static int do_traffic(struct nf_conn *c, const char *verb)
     struct traffic_options *o = &opt.traffic;
     int rc;
 
+    if (strcmp(verb, "listen") == 0)
+        return traffic_listen(c, o);
     if (strcmp(verb, "echo") == 0) {
         printf("echo ready\n");
         rc = traffic_echo(c, o, &r);
@@ -400,7 +409,8 @@ static bool is_one_of(const char *verb, const char *const *list)
 
 static int run_verb(int argc, char **argv)
 {
-    static const char *const connected[] = {"verify", "bench", "echo", "ping", "connect", NULL};
+    static const char *const connected[] = {"verify", "bench",   "echo", "ping",
+                                            "listen", "connect", NULL};
     const char *verb = argv[0];
     bool evil = strcmp(verb, "misbehave") == 0, hold = strcmp(verb, "hold") == 0;
     int rc;

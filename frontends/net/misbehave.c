@@ -12,8 +12,8 @@
 #include "schema/vif.h"
 #include "transport/base/log.h"
 
-static const struct row *const chapters[] = {evil_rings, evil_grants, evil_frames,
-                                             evil_rx,    evil_stores, NULL};
+static const struct row *const chapters[] = {evil_rings, evil_grants, evil_frames, evil_rx,
+                                             evil_ctrls, evil_stores, NULL};
 
 /* ---- what a row says ---- */
 

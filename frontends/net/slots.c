@@ -79,7 +79,7 @@ int nf_tx_answer(const struct nf_tx_slot *slot, const void *raw, const char **wh
 
 /* ---- world to guest ---- */
 
-static int feed_extra(struct nf_rx *x, const struct nf_rx_rules *r, const void *raw,
+static int feed_extra(struct nf_rx *x, const struct nf_rx_rules *r, const uint8_t *raw,
                       const char **why)
 {
     struct netif_extra_info e;
@@ -97,7 +97,18 @@ static int feed_extra(struct nf_rx *x, const struct nf_rx_rules *r, const void *
             return bad(why, "segmentation into size 0");
         x->meta.gso_type = e.u.gso.type;
         x->meta.gso_size = e.u.gso.size;
-    } else if (e.type != NF_EXTRA_XDP || !r->headroom) {
+    } else if (e.type == XEN_NETIF_EXTRA_TYPE_HASH && r->hash) {
+        if (e.u.hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ)
+            return bad(why, "a hash that was not asked for");
+        x->hash_type = e.u.hash.type;
+        memcpy(&x->hash_value, e.u.hash.value, sizeof(x->hash_value));
+    } else if (e.type == NF_EXTRA_XDP && r->headroom) {
+        uint16_t headroom;
+
+        memcpy(&headroom, raw + 2, sizeof(headroom));
+        if (headroom != r->headroom)
+            return bad(why, "another headroom than was asked for");
+    } else {
         return bad(why, "an extra info that was not asked for");
     }
     x->extra = e.flags & XEN_NETIF_EXTRA_FLAG_MORE;
@@ -141,10 +152,13 @@ static int feed_data(struct nf_rx *x, const struct nf_rx_rules *r, const void *r
     size = (uint32_t)rsp.status;
     if (rsp.offset + size > NF_PAGE)
         return bad(why, "data beyond its page");
-    if (x->len + size > NF_RX_FRAME_MAX || x->slots > NF_CHAIN_MAX + 4)
+    if (size < r->headroom)
+        return bad(why, "data in the headroom");
+    size -= r->headroom;
+    if (x->len + size > NF_RX_FRAME_MAX || x->slots > NF_CHAIN_MAX + 8)
         return bad(why, "a frame without end");
     /* The page may change under us; whatever is copied now is what the frame was. */
-    memcpy(x->data + x->len, page + rsp.offset, size);
+    memcpy(x->data + x->len, page + rsp.offset + r->headroom, size);
     x->len += size;
     return 0;
 }
@@ -166,6 +180,8 @@ int nf_rx_feed(struct nf_rx *x, const struct nf_rx_rules *r, const void *raw, ui
         return 1;
     if (!x->failed && x->len < 14)
         return bad(why, "a frame shorter than its Ethernet header");
+    if (r->headroom && !(x->seen & 1u << NF_EXTRA_XDP))
+        return bad(why, "no headroom");
     if (x->meta.gso_type && !x->meta.csum_blank)
         return bad(why, "segmentation without a blank checksum");
     return 0;

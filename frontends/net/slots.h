@@ -65,6 +65,7 @@ struct nf_rx_rules {
     bool gso4, gso6; /* accepted */
     bool csum4, csum6;
     bool sg;
+    bool hash; /* a hash was set over the control ring */
     uint16_t headroom;
 };
 
@@ -76,6 +77,8 @@ struct nf_rx {
     bool failed;  /* a slot with an error: the frame is lost, its slots are not */
     uint8_t seen; /* bit per type of extra info */
     unsigned slots;
+    uint8_t hash_type; /* with the extra info's bit in seen */
+    uint32_t hash_value;
     struct nf_meta meta;
     uint32_t len;
     uint8_t data[NF_RX_FRAME_MAX + NF_PAGE];

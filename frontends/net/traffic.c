@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -428,4 +429,42 @@ int traffic_echo(struct nf_conn *c, const struct traffic_options *o, struct traf
     if (rc >= 0 && e.bad)
         return -EBADMSG;
     return rc < 0 ? rc : 0;
+}
+
+/* ---- who is spoken to ---- */
+
+struct heard {
+    uint64_t own, all, group;
+};
+
+static void on_heard(void *arg, struct nf_queue *q, struct nf_rx *x)
+{
+    static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    struct heard *h = arg;
+
+    (void)q;
+    if (!(x->data[0] & 1))
+        h->own++;
+    else if (memcmp(x->data, broadcast, sizeof(broadcast)) == 0)
+        h->all++;
+    else
+        h->group++;
+}
+
+int traffic_listen(struct nf_conn *c, const struct traffic_options *o)
+{
+    uint64_t end = clock_ns() + (uint64_t)(o->seconds ? o->seconds : 3) * 1000000000;
+    struct heard h = {0};
+    int rc = 0;
+
+    c->on_frame = on_heard;
+    c->on_frame_arg = &h;
+    while (rc >= 0 && clock_ns() < end)
+        rc = nf_poll(c, 50);
+    c->on_frame = NULL;
+    if (rc < 0)
+        return rc;
+    printf("heard: own %llu, all %llu, group %llu\n", (unsigned long long)h.own,
+           (unsigned long long)h.all, (unsigned long long)h.group);
+    return 0;
 }

@@ -43,6 +43,9 @@ int traffic_verify(struct nf_conn *c, const struct traffic_options *o,
 int traffic_echo(struct nf_conn *c, const struct traffic_options *o,
                  struct traffic_result *r) must_check;
 
+/* Counts frames for o->seconds (0: 3) and prints how many came to whom.  0 or as nf_poll(). */
+int traffic_listen(struct nf_conn *c, const struct traffic_options *o) must_check;
+
 /* A few frames of every kind that was agreed, there and back, now. */
 int traffic_quick(struct nf_conn *c, const uint8_t to[6], uint32_t mtu) must_check;
 

@@ -1,6 +1,7 @@
 /*
- * libFuzzer: frames towards the guest.  Input: one byte of what the guest accepts, the vnet header,
- * the frame.  The kernel of the driver domain wrote both, but the frame's contents are the world's.
+ * libFuzzer: frames towards the guest.  Input: one byte of what the guest accepts and has set, the
+ * vnet header, the frame.  The kernel of the driver domain wrote both, but the frame's contents are
+ * the world's.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -27,11 +28,12 @@ static void check_responses(const struct rx_plan *p)
             continue;
         assert(more);
         rx_share(p, i, &from, &len);
-        assert(from == at && len > 0 && rsp.status == len && rsp.offset == 0);
+        assert(from == at && len > 0 && rsp.status == p->headroom + len && rsp.offset == 0);
+        assert(rsp.status <= NETIF_PAGE);
         at += len;
         more = rsp.flags & NETIF_RXF_MORE_DATA;
         if (i == 0)
-            assert(!(rsp.flags & NETIF_RXF_EXTRA_INFO) == !p->gso_size);
+            assert(!(rsp.flags & NETIF_RXF_EXTRA_INFO) == !p->extras);
     }
     assert(at == p->len && !more);
 }
@@ -50,7 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .gso4 = data[0] & 2,
                             .gso6 = data[0] & 4,
                             .csum4 = data[0] & 8,
-                            .csum6 = data[0] & 16};
+                            .csum6 = data[0] & 16,
+                            .headroom = data[0] & 32 ? (data[0] & 64 ? RX_HEADROOM_MAX : 256) : 0};
+    if (data[0] & 128)
+        caps.hash = (struct net_hash){.algorithm = NETIF_HASH_TOEPLITZ, .types = data[0] & 15u};
     memcpy(&h, data + 1, sizeof(h));
     len = (uint32_t)(size - 1 - sizeof(h));
     frame = malloc(len ? len : 1);
@@ -59,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&p, 0xa5, sizeof(p));
     if (rx_plan(&caps, frame, len, &h, &p) == 0) {
         check_responses(&p);
-        assert(caps.sg || p.slots == 1);
+        assert(caps.sg || p.slots == 1 + p.extras);
         assert(p.gso_size == 0 || (p.gso_type == NETIF_GSO_TCPV4 ? caps.gso4 : caps.gso6));
     }
     free(frame);

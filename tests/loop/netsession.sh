@@ -18,7 +18,7 @@ net_start() {
     inside ip link set br0 up
     session_start
 }
-attach() { timeout 30 "$fx" attach-vif "$dir" "$1" 5 "${DEVID:-0}" "${2:-br0}" "${@:3}"; } # guest, bridge, KEY=VALUE...
+attach() { timeout 30 "$fx" attach-vif "$dir" "$1" 5 "${DEVID:-0}" "${2-br0}" "${@:3}"; } # guest, bridge, KEY=VALUE...
 detach() { timeout 40 "$fx" detach "$dir" vif "$1" 5 "${DEVID:-0}"; }
 mac() { printf '00:16:3e:00:%02x:00' "$1"; }
 front() { timeout "${FRONT_TIME:-120}" "$fx" in "$dir" "$1" -- "$BIN/drvdom-netfront" --devid 0 "${@:2}"; }

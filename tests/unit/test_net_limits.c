@@ -6,6 +6,7 @@
 
 #include "backends/net/filter.h"
 #include "backends/net/rate.h"
+#include "backends/net/vlan.h"
 
 #define MS UINT64_C(1000000)
 
@@ -142,6 +143,45 @@ START_TEST(multicast_list)
 }
 END_TEST
 
+/* Filtering begins and ends while connected; what was named before counts. */
+START_TEST(filter_switched)
+{
+    uint8_t named[14] = {1, 0, 0x5e, 0, 0, 7}, other[14] = {1, 0, 0x5e, 0, 0, 8};
+    filter_init(&f, own, false);
+    filter_reset(&f, false);
+    ck_assert_int_eq(filter_mcast_add(&f, named), 0);
+    ck_assert(filter_rx_ok(&f, named) && filter_rx_ok(&f, other));
+    filter_switch(&f, true);
+    ck_assert(filter_rx_ok(&f, named) && !filter_rx_ok(&f, other));
+    filter_switch(&f, false);
+    ck_assert(filter_rx_ok(&f, other));
+}
+END_TEST
+
+START_TEST(vlans_of_a_port)
+{
+    static const char *const bad[] = {"",      "p",   "0",   "4095",  "10p/11p",
+                                      "10/",   "/10", "10-", "12-11", "10p-12",
+                                      "10,11", "1 0", "10q", "10pp",  "99999999999999999999"};
+    struct vlan_item i[VLAN_ITEMS_MAX];
+    char many[VLAN_ITEMS_MAX * 2 + 2];
+
+    ck_assert_int_eq(vlan_parse("10p/20/30-39", i), 3);
+    ck_assert(i[0].untagged && i[0].first == 10 && i[0].last == 10);
+    ck_assert(!i[1].untagged && i[1].first == 20 && i[1].last == 20);
+    ck_assert(!i[2].untagged && i[2].first == 30 && i[2].last == 39);
+    ck_assert_int_eq(vlan_parse("4094", i), 1);
+    for (unsigned k = 0; k < ARRAY_SIZE(bad); k++)
+        ck_assert_msg(vlan_parse(bad[k], i) < 0, "%s", bad[k]);
+    for (unsigned k = 0; k <= VLAN_ITEMS_MAX; k++)
+        memcpy(many + 2 * k, "5/", 2);
+    many[sizeof(many) - 1] = '\0';
+    ck_assert_int_lt(vlan_parse(many, i), 0);
+    many[VLAN_ITEMS_MAX * 2 - 1] = '\0';
+    ck_assert_int_eq(vlan_parse(many, i), VLAN_ITEMS_MAX);
+}
+END_TEST
+
 START_TEST(unicast_and_broadcast_pass)
 {
     static const uint8_t other[6] = {0, 1, 2, 3, 4, 5};
@@ -176,6 +216,8 @@ int main(void)
     tcase_add_test(t, survives_giant_numbers);
     tcase_add_test(t, multicast_list);
     tcase_add_test(t, unicast_and_broadcast_pass);
+    tcase_add_test(t, filter_switched);
+    tcase_add_test(t, vlans_of_a_port);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/net/headers.h"
 #include "backends/net/rx.h"
@@ -9,7 +10,8 @@
 
 static uint8_t f[RX_FRAME_MAX];
 static struct rx_plan p;
-static const struct rx_caps all = {true, true, true, true, true};
+static const struct rx_caps all = {
+    .sg = true, .gso4 = true, .gso6 = true, .csum4 = true, .csum6 = true};
 static const struct rx_caps none; /* the smallest frontend */
 
 static struct virtio_net_hdr header(uint8_t flags, uint16_t start, uint16_t offset)
@@ -59,12 +61,12 @@ static void check_shares(uint32_t len)
             continue;
         rx_share(&p, i, &from, &n);
         ck_assert_uint_eq(from, at);
-        ck_assert_uint_le(n, 4096);
+        ck_assert_uint_le(p.headroom + n, 4096);
         ck_assert_uint_gt(n, 0);
-        ck_assert_int_eq(r.status, n);
+        ck_assert_int_eq(r.status, p.headroom + n);
         at += n;
         ck_assert_int_eq(!!(r.flags & NETIF_RXF_MORE_DATA), at < len);
-        ck_assert_int_eq(!!(r.flags & NETIF_RXF_EXTRA_INFO), i == 0 && p.gso_size > 0);
+        ck_assert_int_eq(!!(r.flags & NETIF_RXF_EXTRA_INFO), i == 0 && p.extras > 0);
     }
     ck_assert_uint_eq(at, len);
 }
@@ -77,7 +79,7 @@ START_TEST(slots_of_every_size)
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
         ck_assert_int_eq(rx_plan(&all, f, sizes[i], &h, &p), 0);
         ck_assert_uint_eq(p.slots, (sizes[i] + 4095) / 4096);
-        ck_assert_uint_le(p.slots, RX_DATA_SLOTS_MAX);
+        ck_assert_uint_le(p.slots, RX_PAGES_MAX);
         check_shares(sizes[i]);
     }
     ck_assert_int_eq(rx_plan(&all, f, 13, &h, &p), -EINVAL);
@@ -222,7 +224,52 @@ START_TEST(slots_needed)
     ck_assert_uint_eq(rx_slots_needed(&none, 9014), 1);
     ck_assert_uint_eq(rx_slots_needed(&sg, 1514), 1);
     ck_assert_uint_eq(rx_slots_needed(&sg, 9014), 3);
-    ck_assert_uint_eq(rx_slots_needed(&all, 1514), RX_SLOTS_MAX);
+    ck_assert_uint_eq(rx_slots_needed(&all, 1514), 18);
+    sg = all;
+    sg.headroom = RX_HEADROOM_MAX;
+    sg.hash = (struct net_hash){.algorithm = NETIF_HASH_TOEPLITZ, .types = 15};
+    ck_assert_uint_eq(rx_slots_needed(&sg, 1514), RX_SLOTS_MAX);
+}
+END_TEST
+
+/* Room in front of each slot's data, all three extra infos in the order of their types. */
+START_TEST(headroom_and_hash)
+{
+    uint32_t len = (uint32_t)frame_build(f, FRAME_TCP4, 0, 60000);
+    struct virtio_net_hdr h = header(VIRTIO_NET_HDR_F_NEEDS_CSUM, 34, 16);
+    struct rx_caps caps = all;
+    struct netif_extra e[3];
+    uint32_t value;
+
+    h.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    h.gso_size = 1448;
+    caps.headroom = 256;
+    caps.hash = (struct net_hash){.algorithm = NETIF_HASH_TOEPLITZ, .types = 15, .key = {1, 2, 3}};
+    ck_assert_int_eq(rx_plan(&caps, f, len, &h, &p), 0);
+    ck_assert_uint_eq(p.extras, 3);
+    ck_assert_uint_eq(p.slots, 3 + (len + 3839) / 3840);
+    check_shares(len);
+    for (unsigned i = 0; i < 3; i++)
+        rx_response(&p, 1 + i, 9, true, &e[i]);
+    ck_assert_uint_eq(e[0].type, NETIF_EXTRA_GSO);
+    ck_assert_uint_eq(e[1].type, NETIF_EXTRA_HASH);
+    ck_assert_uint_eq(e[2].type, NETIF_EXTRA_XDP);
+    ck_assert_uint_eq(e[0].flags & e[1].flags, NETIF_EXTRA_MORE);
+    ck_assert_uint_eq(e[2].flags, 0);
+    ck_assert_uint_eq(e[1].u.hash.type, NETIF_HASH_IPV4_TCP);
+    ck_assert_uint_eq(e[1].u.hash.algorithm, NETIF_HASH_TOEPLITZ);
+    memcpy(&value, e[1].u.hash.value, 4);
+    ck_assert_uint_eq(value, p.hash_value);
+    ck_assert_uint_eq(e[2].u.xdp.headroom, 256);
+    /* A frame that has no hash, at a guest without scatter-gather. */
+    caps.sg = caps.gso4 = false;
+    memset(f, 0xff, 60);
+    h = header(0, 0, 0);
+    ck_assert_int_eq(rx_plan(&caps, f, 60, &h, &p), 0);
+    ck_assert_uint_eq(p.slots, 2);
+    check_shares(60);
+    ck_assert_int_eq(rx_plan(&caps, f, 3840, &h, &p), 0);
+    ck_assert_int_eq(rx_plan(&caps, f, 3841, &h, &p), -EINVAL);
 }
 END_TEST
 
@@ -241,6 +288,7 @@ int main(void)
     tcase_add_test(t, checksum_behind_a_tag);
     tcase_add_test(t, checksum_outside_the_frame);
     tcase_add_test(t, slots_needed);
+    tcase_add_test(t, headroom_and_hash);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

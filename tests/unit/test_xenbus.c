@@ -412,6 +412,47 @@ START_TEST(adopted_in_state_4)
 }
 END_TEST
 
+/* Linux asks for headroom: 7, answered with 8 once it is in force, and back to 4. */
+START_TEST(reconfigured_while_served)
+{
+    const struct row rows[] = {
+        START,
+        {XB_LOOK, 4, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 4, XB_ACT_SERVE, XB_SERVING},
+        {XB_ADAPTED, 4, 0, XB_SERVING}, /* of limits */
+        {XB_LOOK, 7, XB_ACT_ADAPT, XB_SERVING},
+        {XB_LOOK, 7, 0, XB_SERVING},
+        {XB_ADAPTED, 7, XB_ACT_RECONFIGURED, XB_SERVING},
+        {XB_ADAPTED, 7, 0, XB_SERVING},
+        {XB_LOOK, 4, XB_ACT_SERVE, XB_SERVING},
+        {XB_LOOK, 4, 0, XB_SERVING},
+        {XB_LOOK, 7, XB_ACT_ADAPT, XB_SERVING},
+        /* its worker dies before it has adapted */
+        {XB_WORKER_LOST, 7, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 7, XB_ACT_RESUME, XB_CONNECTING},
+        {XB_CONNECTED, 7, XB_ACT_ADAPT, XB_SERVING},
+        {XB_ADAPTED, 7, XB_ACT_RECONFIGURED, XB_SERVING},
+        {XB_LOOK, 6, CLOSE_UP, XB_CLOSING},
+    };
+    run(false, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
+/* 7 before 4 was ever shown is no frontend's way: nothing happens. */
+START_TEST(reconfiguring_too_early)
+{
+    const struct row rows[] = {
+        START,
+        {XB_LOOK, 7, 0, XB_WAITING},
+        {XB_LOOK, 4, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_LOOK, 7, 0, XB_CONNECTING},
+        {XB_ADAPTED, 7, 0, XB_CONNECTING},
+        {XB_CONNECTED, 7, XB_ACT_SERVE | XB_ACT_ADAPT, XB_SERVING},
+    };
+    run(false, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
 START_TEST(names)
 {
     ck_assert_str_eq(xenbus_state_name(2), "InitWait");
@@ -444,6 +485,8 @@ int main(void)
     tcase_add_test(t, lost_before_state_4_is_written_once);
     tcase_add_test(t, the_guest_goes_while_nobody_serves_it);
     tcase_add_test(t, adopted_in_state_4);
+    tcase_add_test(t, reconfigured_while_served);
+    tcase_add_test(t, reconfiguring_too_early);
     tcase_add_test(t, names);
     suite_add_tcase(s, t);
     r = srunner_create(s);

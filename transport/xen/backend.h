@@ -19,6 +19,14 @@ struct why {
 /* Formats into w and returns err, so that a failure is one statement. */
 int why_set(struct why *w, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Where refresh() looks. */
+struct backend_look {
+    struct store *s;
+    const char *dir, *front_dir;
+    bool all;
+    bool asked; /* the frontend is in state 7 (Reconfiguring) and waits for 8 */
+};
+
 struct backend_class {
     const char *kind;            /* "vbd": xenstore's word */
     const char *worker;          /* program name in the directory of drvdomd */
@@ -43,11 +51,22 @@ struct backend_class {
     int (*read_front)(void *dev, struct store *s, store_txn t, const char *front_dir, void *payload,
                       struct why *why);
 
-    /* While connected, at every look: has what may change live changed (or `all`: whatever it is)?
-     * Fills the LIMITS payload and returns its length, 0: no change.  *announce: the keys that
-     * publish() writes have changed as well, and the frontend shall hear of it.  May be NULL. */
-    int (*refresh)(void *dev, struct store *s, const char *dir, bool all, void *payload,
-                   bool *announce);
+    /* While connected, at every look: has what may change live changed (or at->all: whatever it
+     * is)? Fills the LIMITS payload and returns its length, 0: no change, -EINVAL and why: the
+     * frontend asks for what cannot be.  *announce: the keys that publish() writes have changed as
+     * well, and the frontend shall hear of it.  May be NULL. */
+    int (*refresh)(void *dev, const struct backend_look *at, void *payload, bool *announce,
+                   struct why *why);
+    const char *front_key; /* a key of the frontend that makes it worth a look; NULL: none */
+
+    /* The worker's NOTE: what a successor must know goes into `connect`, the payload of CONNECT.
+     * True: it has changed.  The worker may be compromised.  May be NULL. */
+    bool (*note)(void *dev, const void *note, size_t len, void *connect, size_t connect_len);
+
+    /* A descriptor that becomes readable when something outside has changed for all devices of the
+     * class, or -errno; and its emptying.  May be NULL. */
+    int (*events_open)(void);
+    void (*events_drain)(int fd);
 };
 
 extern const struct backend_class blk_backend_class;

@@ -6,10 +6,11 @@
  *                       RESUME (a CONNECT that goes on where a dead worker stopped)
  *                       TEST_STEP (die at a step: teststep.h)
  *   worker -> drvdomd   READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
+ *                       ADAPTED (LIMITS are in force)  NOTE (the class's own; also for a successor)
  *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
  * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
  *
- * The payload of SETUP, CONNECT and LIMITS belongs to the device class (backends/blk/conn.h,
+ * The payload of SETUP, CONNECT, LIMITS and NOTE belongs to the device class (backends/blk/conn.h,
  * backends/net/conn.h).  Both ends are of one build or, across an upgrade, check `version`.
  */
 #ifndef DRVDOM_XEN_WORKER_H
@@ -44,6 +45,8 @@ enum worker_msg_type {
     WORKER_DISCONNECTED,
     WORKER_FAILED,
     WORKER_FAULT,
+    WORKER_ADAPTED,
+    WORKER_NOTE,
 };
 
 /* The device that a worker serves. */

@@ -1,6 +1,7 @@
 /* See worker_loop.h. */
 #include "transport/xen/worker_loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -63,6 +64,19 @@ void worker_disconnected(struct worker *w)
         (void)reply(w, WORKER_DISCONNECTED, 0, NULL);
 }
 
+void worker_note(struct worker *w, const void *note, size_t len)
+{
+    struct worker_msg m = {.type = WORKER_NOTE, .version = WORKER_VERSION, .id = w->id};
+    int rc;
+
+    assert(len <= sizeof(m.payload));
+    memcpy(m.payload, note, len);
+    m.payload_len = (uint32_t)len;
+    rc = worker_send(w->sock, &m, NULL, 0);
+    if (rc)
+        log_error("cannot tell drvdomd: %s", strerror(-rc));
+}
+
 static void on_connect(struct worker *w, const struct worker_msg *m)
 {
     struct why why = {""};
@@ -120,6 +134,8 @@ static void dispatch(struct worker *w, const struct worker_msg *m)
     case WORKER_LIMITS:
         if (w->ops->limits && w->ops->limits(w, m->payload, m->payload_len))
             log_warn("new limits refused");
+        else
+            (void)reply(w, WORKER_ADAPTED, 0, NULL);
         break;
     case WORKER_QUIT:
         begin_quit(w);

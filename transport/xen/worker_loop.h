@@ -64,5 +64,8 @@ int worker_run(const struct worker_ops *ops);
 void worker_fault(struct worker *w, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void worker_disconnected(struct worker *w);
+/* Tells drvdomd something of the class's own (backend.h, note): at most WORKER_PAYLOAD_MAX bytes.
+ */
+void worker_note(struct worker *w, const void *note, size_t len);
 
 #endif

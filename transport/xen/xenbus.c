@@ -133,6 +133,28 @@ static unsigned announce(struct xenbus_dev *d)
     return XB_ACT_SERVE;
 }
 
+/* 7 <-> 8: Linux's way to ask for room in front of received data. */
+static unsigned reconfigure(struct xenbus_dev *d, enum xenbus_event ev, const struct xenbus_view *v)
+{
+    if (!d->announced)
+        return 0;
+    if (v->front == XENBUS_CONNECTED && d->reconfigured) {
+        d->reconfigured = false;
+        return XB_ACT_SERVE;
+    }
+    if (v->front != XENBUS_RECONFIGURING || d->reconfigured)
+        return 0;
+    if (ev == XB_ADAPTED && d->adapting) {
+        d->adapting = false;
+        d->reconfigured = true;
+        return XB_ACT_RECONFIGURED;
+    }
+    if (d->adapting)
+        return 0;
+    d->adapting = true;
+    return XB_ACT_ADAPT;
+}
+
 static unsigned in_serving(struct xenbus_dev *d, enum xenbus_event ev, const struct xenbus_view *v)
 {
     if (ev == XB_FAULT)
@@ -143,7 +165,7 @@ static unsigned in_serving(struct xenbus_dev *d, enum xenbus_event ev, const str
         return start_closing(d, v, true);
     /* online=0 alone changes nothing: a guest that is busy with the disk keeps it until it lets go.
      */
-    return announce(d);
+    return announce(d) | reconfigure(d, ev, v);
 }
 
 /* A device that its guest uses cannot be had again: an error the guest sees, and a way back. */
@@ -193,6 +215,8 @@ static unsigned in_connecting(struct xenbus_dev *d, enum xenbus_event ev,
     case XB_CONNECTED:
         d->phase = XB_SERVING;
         d->announced = d->announced && d->resume;
+        d->reconfigured = d->reconfigured && d->resume;
+        d->adapting = false;
         d->resume = false;
         return in_serving(d, XB_LOOK, v);
     case XB_CONNECT_FAILED:

@@ -9,6 +9,8 @@
  *  - a new device dwells in 2, so that libxl, which waits for exactly "2", has seen it before 4;
  *  - back to 2 when a frontend starts again (1 after 5 or 6): GRUB -> Linux, kexec, Windows;
  *  - on removal 6 first, then the device's own directory goes;
+ *  - a frontend that goes from 4 to 7 is answered with 8 once what it asks for is in force, and
+ * with 4 when it is back in 4;
  *  - a worker that is replaced, and a device that is taken over from a dead drvdomd or driver
  *    domain, change no state: a guest in 4 never hears of it.
  */
@@ -52,6 +54,7 @@ enum xenbus_event {
     XB_DISCONNECTED,   /* drained, all unmapped */
     XB_FAULT,          /* the peer broke the protocol, or the device or the worker was lost */
     XB_WORKER_LOST,    /* the worker died, and a successor shall go on where it stopped */
+    XB_ADAPTED,        /* XB_ACT_ADAPT is done */
     XB_TIMER,          /* the delay asked for by XB_ACT_DWELL or XB_ACT_GAP is over */
 };
 
@@ -80,8 +83,11 @@ enum xenbus_action { /* to be done in this order, lowest bit first */
                      XB_ACT_RELEASE =
                          1 << 11, /* stop the worker, close the target, forget the device */
                      XB_ACT_RESUME = 1
-                                     << 12, /* tell the worker what the last one was told, to go on
-                                               from there -> XB_CONNECTED / XB_CONNECT_FAILED */
+                                     << 12,  /* tell the worker what the last one was told, to go on
+                                                from there -> XB_CONNECTED / XB_CONNECT_FAILED */
+                     XB_ACT_ADAPT = 1 << 13, /* the frontend has changed its mind about what may
+                                                change live: tell the worker -> XB_ADAPTED */
+                     XB_ACT_RECONFIGURED = 1 << 14, /* write state 8 */
 };
 
 struct xenbus_dev {
@@ -89,6 +95,8 @@ struct xenbus_dev {
     bool connect_at_initialised; /* block: true */
     bool held;                   /* a dwell or gap timer runs */
     bool announced;              /* XB_SERVING: state 4 was written */
+    bool adapting;               /* XB_SERVING: ADAPT was asked for, and is not done */
+    bool reconfigured;           /* XB_SERVING: state 8 was written */
     bool drained;                /* XB_CLOSING: the worker has let go */
     bool resume;                 /* OPENING, CONNECTING: in state 4, to go on from there */
     bool redo;                   /* OPENING: state 2 stands already */

@@ -168,13 +168,13 @@ image_guest() {
     pack "$d" "$IMG/guest-bench.cpio"
 }
 
-# The guest that looks into its network: ethtool, and drvdom-netfront's way into Xen.
+# The guest that looks into its network.
 image_nettools() {
     local d=$IMG/guest-net
     fetch_nettools
     guest_userland "$d"
     add_programs "$d" usr/bin/iperf3 sbin/ethtool
-    add_modules "$d" xen-netfront xen-evtchn xen-gntalloc xenfs
+    add_modules "$d" xen-netfront
     pack "$d" "$IMG/guest-net.cpio"
 }
 

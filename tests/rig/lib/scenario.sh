@@ -101,15 +101,17 @@ stage_drvdom() {        # STAGE
     done
 }
 
-# The measuring guest with drvdom-blkfront in it, as /rig/guest-front.cpio: it loads what that needs
+# The measuring guest with our frontends in it, as /rig/guest-front.cpio: it loads what they need
 # instead of Linux's frontends (which are there: insmod /lib/modules/xen-blkfront.ko).
 stage_front() {         # STAGE
-    local program=$TOP/build/release/bin/drvdom-blkfront dir=$IMG/front
-    [ -x "$program" ] || die "no drvdom-blkfront in build/release/bin: make images"
+    local program dir=$IMG/front
     rm -rf "$dir"
     mkdir -p "$dir/bin"
-    cp "$program" "$dir/bin/"
-    add_libs "$dir" "$program"
+    for program in "$TOP"/build/release/bin/drvdom-{blk,net}front; do
+        [ -x "$program" ] || die "no ${program##*/} in build/release/bin: make images"
+        cp "$program" "$dir/bin/"
+        add_libs "$dir" "$program"
+    done
     add_modules "$dir" xen-gntalloc xen-evtchn
     pack "$dir" "$IMG/front.cpio"
     cat "$IMG/guest-bench.cpio" "$IMG/front.cpio" >"$1/guest-front.cpio"
