@@ -5,7 +5,7 @@
 . /rig/tests/rig/dom0/io.sh
 
 # Several virtual processors on one emulated one: a new kernel takes its time.
-GUEST_TIMEOUT=240
+GUEST_TIMEOUT=240 DD_TIMEOUT=240
 dd_start dd memory=256 vcpus=4
 dd=$(domid dd)
 GUEST_RAMDISK=/rig/guest-net.cpio
