@@ -265,6 +265,12 @@ images:
 	    -o build/image-test >build/image-test.log || { cat build/image-test.log; exit 1; }
 	$(Q)$(IMG_BUILD) --config tests/rig/stages-domain.conf \
 	    -o build/image-stages >build/image-stages.log || { cat build/image-stages.log; exit 1; }
+# Programs that are no drvdomd, for bad-upgrade-rolls-back.
+images: build/rig-bad/exits build/rig-bad/hangs
+build/rig-bad/%:
+	@mkdir -p $(@D)
+	$(Q)printf '#include <unistd.h>\nint main(void) { %s }\n' \
+	    '$(if $(filter exits,$*),return 3;,for (;;) pause();)' | $(CC) -x c -o $@ -
 rig-list:
 	@tests/rig/rig list
 rig: images
@@ -278,20 +284,27 @@ include tests/fakexen/fakexen.mk
 
 # Whole backends, the shipped programs, in several domains (root).  evil-blk: the catalogue of hostile
 # block frontends, at once under sanitizers and on the programs as they are, sandbox and all.
+# drvdom-init's part, for those that need a drvdomd that comes back.
+$(B)/test/keeper: $(B)/obj/tests/loop/keeper.o $(call libs_of,init)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lz
 .PHONY: loop nth-call evil-blk mutants-blk
 # Minutes: each defence taken away in a copy of HEAD, and the catalogue must notice.
 mutants-blk:
 	@tests/evil/mutants
-loop: bins fakexen
+loop: bins fakexen $(B)/test/keeper
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools
+	@BIN=$(B)/bin tests/loop/crash-loop
+	@BIN=$(B)/bin tests/loop/upgrade
 	@BIN=$(B)/bin tests/loop/nth-call 60
 # Every call failing once, under sanitizers: half an hour.
 nth-call: fakexen
-	@$(MAKE) --no-print-directory MODE=asan bins
+	@$(MAKE) --no-print-directory MODE=asan bins build/asan/test/keeper
 	@BIN=build/asan/bin tests/loop/nth-call
 evil-blk: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins

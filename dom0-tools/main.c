@@ -17,6 +17,8 @@ static const struct {
     {"start", "start a driver domain and wait until it is ready", verb_start},
     {"stop", "shut a driver domain down", verb_stop},
     {"restart", "stop and start", verb_restart},
+    {"upgrade", "replace drvdomd and its workers in a running driver domain", verb_upgrade},
+    {"replace", "another kernel and image for a driver domain, under its guests", verb_replace},
     {"wait", "wait until a driver domain is ready", verb_wait},
     {"list", "driver domains and how they are", verb_list},
     {"show", "the devices of a driver domain or guest", verb_show},

@@ -26,11 +26,13 @@ int verb_lint(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_rate(int argc, char **argv);
 int verb_resize(int argc, char **argv);
+int verb_replace(int argc, char **argv);
 int verb_restart(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_start(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_top(int argc, char **argv);
+int verb_upgrade(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_why(int argc, char **argv);
 

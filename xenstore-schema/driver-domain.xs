@@ -39,6 +39,11 @@ key worker-restarts
     default  0
     summary  How many workers have died and been replaced since drvdomd started
 
+key adopted
+    type     uint 0..4294967295
+    optional
+    summary  Devices taken over from a predecessor; there once all of them are served again
+
 key test-kill
     type     string 1..64
     optional
@@ -48,6 +53,11 @@ key test-kill
     text     come to that step of a request's life (taken, copied, submitted, completed, answered,
     text     before-notify, after-notify) for the n-th time, n at random up to MAX-PASSES.
     text     "drvdomd": itself. "kernel": a kernel panic. "hang": nothing runs any more.
+
+key upgrade
+    type     string 1..255
+    optional
+    summary  What became of the last upgrade: "trying", "done", or "failed: " and why
 
 dir guard
     path    ~/drvdom
@@ -60,6 +70,11 @@ key blackbox
     optional
     summary  Grant reference of the index page of the domain's blackbox
     text     A read-only page of dom0's that holds the references of all other pages.
+key upgrade
+    type     uint 0..4294967295
+    optional
+    summary  Grant reference of the index page of new programs, which drvdomd shall take
+    text     There while drvdom upgrade runs.
 key keep
     type     bool
     default  1

@@ -72,7 +72,7 @@ _drvdom() {
     latency:* | show:* | top:* | limits:*)
         _drvdom_words "$({ _drvdom_domains; _drvdom_guests; } | sort -u)"
         ;;
-    start:* | stop:* | restart:* | wait:*)
+    start:* | stop:* | restart:* | wait:* | upgrade:* | replace:*)
         _drvdom_words "$(_drvdom_domains | sort -u)"
         ;;
     lint:* | image:*)

@@ -85,12 +85,11 @@ int guard_stats(const char *path, struct guard_device **out)
     return rc;
 }
 
-int guard_words(const char *path, uint32_t domid, char **out)
+/* One question whose answer is text. */
+static int ask_text(const char *path, const struct guard_question *q, char **out)
 {
-    struct guard_question q = {
-        .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_WORDS, .domid = domid};
-    int fd = ask(path, &q), rc;
-    void *records = NULL;
+    int fd = ask(path, q), rc;
+    void *records;
 
     if (fd < 0)
         return fd;
@@ -102,4 +101,31 @@ int guard_words(const char *path, uint32_t domid, char **out)
         return rc < 0 ? rc : -ENOENT;
     *out = records;
     return 0;
+}
+
+int guard_words(const char *path, uint32_t domid, char **out)
+{
+    struct guard_question q = {
+        .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_WORDS, .domid = domid};
+
+    return ask_text(path, &q, out);
+}
+
+int guard_replace(const char *path, uint32_t domid, const char *image, char **text)
+{
+    struct guard_question q = {
+        .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_REPLACE, .domid = domid};
+
+    if (strlen(image) >= sizeof(q.path))
+        return -ENAMETOOLONG;
+    memcpy(q.path, image, strlen(image));
+    return ask_text(path, &q, text);
+}
+
+int guard_outcome(const char *path, uint32_t domid, char **text)
+{
+    struct guard_question q = {
+        .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_OUTCOME, .domid = domid};
+
+    return ask_text(path, &q, text);
 }

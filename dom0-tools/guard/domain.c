@@ -18,7 +18,7 @@ enum {
 static const uint64_t SECOND_NS = UINT64_C(1000000000);
 static const uint64_t QUICK_NS = UINT64_C(20000000000);
 
-static void soon(struct domain *d, unsigned ms)
+void domain_soon(struct domain *d, unsigned ms)
 {
     loop_timer_set(&d->g->loop, &d->timer, (uint64_t)ms * 1000000u);
 }
@@ -76,6 +76,7 @@ static void forget(struct domain *d)
     (void)!watch(d, false); /* its tree is gone, mostly */
     devices_drop(d);
     toolstack_config_free(d->config);
+    toolstack_config_free(d->replace.old);
     memory_drop(g, d);
     memset(d, 0, sizeof(*d));
 }
@@ -93,11 +94,12 @@ static void last_words(const struct domain *d)
         log_info("%s said: %s", d->name, l);
 }
 
-static void died(struct domain *d, const char *how)
+void domain_died(struct domain *d, const char *how)
 {
     uint64_t now = clock_ns();
 
     log_warn("%s (domain %u) %s", d->name, d->domid, how);
+    (void)replace_failed(d, how);
     d->deaths = now - d->made_ns < QUICK_NS ? d->deaths + 1 : 1;
     last_words(d);
     if (d->deaths > DEATHS_MAX) {
@@ -110,7 +112,7 @@ static void died(struct domain *d, const char *how)
     d->free_ns = 0;
     d->died_ns = now;
     d->grace_ns = now + (d->by_us ? 0 : (uint64_t)GRACE_MS * 1000000u);
-    soon(d, 0);
+    domain_soon(d, 0);
 }
 
 static void come_back(struct domain *d)
@@ -122,6 +124,10 @@ static void come_back(struct domain *d)
     made = clock_ns();
     if (!rc)
         rc = publish(d);
+    if (rc && replace_failed(d, "cannot be made")) {
+        domain_soon(d, POLL_MS);
+        return;
+    }
     if (rc) {
         log_error(
             "%s cannot be brought back: %s; its guests wait. Look at xl dmesg, free memory and "
@@ -135,6 +141,8 @@ static void come_back(struct domain *d)
     d->by_us = true;
     d->made_ns = clock_ns();
     rc = toolstack_unpause(d->g->xl, d->domid);
+    if (d->replace.old)
+        domain_soon(d, 10 * LOOK_MS);
     log_info("%s made again as domain %u with %u devices: gone after %u ms, created in %u ms, "
              "restored in %u ms%s",
              d->name, d->domid, n, (unsigned)((gone - d->died_ns) / 1000000),
@@ -157,7 +165,7 @@ static void while_dead(struct domain *d)
     }
     if ((is == CRASHED || is == ALIVE || is == PAUSED) && clock_ns() >= d->grace_ns)
         toolstack_destroy(d->g->xl, d->domid);
-    soon(d, POLL_MS);
+    domain_soon(d, POLL_MS);
 }
 
 /* ---- looking ---- */
@@ -182,13 +190,32 @@ static void ask_administrator(struct domain *d)
         d->off = !keep;
 }
 
+/* A new image: does it serve?  False: it is given up. */
+static bool while_replaced(struct domain *d)
+{
+    uint32_t adopted;
+    char dir[STORE_PATH_MAX];
+
+    (void)drvdom_dir_of(dir, sizeof(dir), d->domid);
+    if (d->is == DOMAIN_GUARDED && drvdom_get_adopted(d->g->store, 0, dir, &adopted) == 0) {
+        replace_served(d);
+    } else if (replace_is_late(d)) {
+        toolstack_destroy(d->g->xl, d->domid);
+        domain_died(d, "does not serve in time");
+        return false;
+    } else {
+        domain_soon(d, 10 * LOOK_MS);
+    }
+    return true;
+}
+
 static void while_alive(struct domain *d)
 {
     if (d->is != DOMAIN_GUARDED && is_ready(d)) {
         if (!d->config)
             d->config = toolstack_config(d->g->xl, d->domid);
         if (!d->config) {
-            soon(d, 10 * LOOK_MS); /* xl has not finished yet */
+            domain_soon(d, 10 * LOOK_MS); /* xl has not finished yet */
             return;
         }
         if (d->is == DOMAIN_BACK)
@@ -199,8 +226,10 @@ static void while_alive(struct domain *d)
         d->is = DOMAIN_GUARDED;
         d->made_ns = d->made_ns ? d->made_ns : clock_ns();
     }
+    if (d->replace.old && !while_replaced(d))
+        return;
     ask_administrator(d);
-    if (d->is == DOMAIN_GUARDED)
+    if (d->is == DOMAIN_GUARDED && !d->replace.old) /* what a bad image closes is not given up */
         devices_keep(d);
 }
 
@@ -232,7 +261,7 @@ static void look(struct domain *d)
         forget(d);
         return;
     }
-    died(d, "is dead");
+    domain_died(d, "is dead");
 }
 
 static void on_timer(void *arg)
@@ -245,7 +274,7 @@ void domain_changed(struct guard *g, uint32_t domid)
     struct domain *d = domain_find(g, domid);
 
     if (d && d->is != DOMAIN_DEAD && !d->timer.due_ns)
-        soon(d, LOOK_MS);
+        domain_soon(d, LOOK_MS);
 }
 
 /* ---- new ones ---- */

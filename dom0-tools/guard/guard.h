@@ -6,6 +6,7 @@
  *   devices.c  its backend directories, kept outside its own tree and restored
  *   memory.c   its blackbox: pages of dom0's, granted to it
  *   toolstack.c  what libxl is needed for
+ *   replace.c  another kernel and image under running guests, and back if it does not serve
  *   serve.c    answers `drvdom`: statistics and last words
  *
  * Everything in a driver domain's tree and in its blackbox was written by it and is untrusted:
@@ -19,6 +20,7 @@
 #include <stdint.h>
 #include <xengnttab.h>
 
+#include "dom0-tools/guard/client.h"
 #include "transport/base/loop.h"
 #include "transport/xen/blackbox.h"
 #include "transport/xen/store.h"
@@ -47,6 +49,13 @@ struct memory {
 
 struct saved_config; /* toolstack.c */
 
+/* A change of image under way: `config` is the new one already. */
+struct replacement {
+    struct saved_config *old;     /* what to go back to; NULL: none is under way */
+    uint64_t end_ns;              /* it serves by then, or is given up */
+    char text[GUARD_OUTCOME_MAX]; /* of the last one, for who asks */
+};
+
 enum domain_is {
     DOMAIN_NONE,
     DOMAIN_NEW,     /* a driver domain; whether it is ours is not yet known */
@@ -71,6 +80,7 @@ struct domain {
     uint64_t free_ns; /* DEAD: libxl gives the number again from then on; 0: not gone yet */
     uint64_t died_ns, grace_ns, made_ns;
     unsigned deaths; /* in a row, each soon after the last */
+    struct replacement replace;
 };
 
 struct guard {
@@ -92,6 +102,23 @@ struct domain *domain_find(struct guard *g, uint32_t domid);
 
 /* Is the home that the toolstack gave it still there?  It goes at once, with all in it. */
 bool domain_has_home(const struct domain *d);
+
+/* It is dead, or has to be: it is made again. */
+void domain_died(struct domain *d, const char *how);
+/* Another look, so many milliseconds from now. */
+void domain_soon(struct domain *d, unsigned ms);
+
+/* ---- replace.c ---- */
+
+/* Ends the domain and lets it come back with dir/vmlinux and dir/initramfs.gz.  0 or -errno with
+ * the reason in d->replace.text. */
+int replace_begin(struct domain *d, const char *dir) must_check;
+/* It says that it serves: done, if a replacement was under way. */
+void replace_served(struct domain *d);
+/* The new one is dead, cannot be made, or is late: the old configuration is put back.  False: no
+ * replacement is under way. */
+bool replace_failed(struct domain *d, const char *why);
+bool replace_is_late(const struct domain *d);
 
 /* ---- devices.c ---- */
 
@@ -121,6 +148,10 @@ struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid);
 void toolstack_config_free(struct saved_config *c);
 /* Makes the domain again, paused.  0 or -errno. */
 int toolstack_create(struct toolstack *t, struct saved_config *c, uint32_t domid) must_check;
+/* A copy with another kernel and ramdisk, or NULL. */
+struct saved_config *toolstack_with_image(struct toolstack *t, const struct saved_config *c,
+                                          const char *kernel, const char *ramdisk);
+int toolstack_pause(struct toolstack *t, uint32_t domid) must_check;
 int toolstack_unpause(struct toolstack *t, uint32_t domid) must_check;
 void toolstack_destroy(struct toolstack *t, uint32_t domid);
 

@@ -98,6 +98,24 @@ static void answer_words(struct guard *g, int fd, uint32_t domid)
         (void)put(fd, text, n);
 }
 
+static void answer_outcome(int fd, const struct domain *d)
+{
+    size_t n = d ? strlen(d->replace.text) : 0;
+
+    if (put_head(fd, (uint32_t)n, 1) && n)
+        (void)put(fd, d->replace.text, n);
+}
+
+static void replace(struct guard *g, int fd, struct guard_question *q)
+{
+    struct domain *d = domain_find(g, q->domid);
+
+    q->path[sizeof(q->path) - 1] = '\0';
+    if (d && replace_begin(d, q->path))
+        log_error("%s: not replaced: %s", d->name, d->replace.text);
+    answer_outcome(fd, d);
+}
+
 static void on_client(void *arg, uint32_t events)
 {
     const struct timeval patience = {.tv_usec = 500000};
@@ -116,6 +134,10 @@ static void on_client(void *arg, uint32_t events)
             answer_stats(g, fd);
         else if (q.ask == GUARD_WORDS)
             answer_words(g, fd, q.domid);
+        else if (q.ask == GUARD_REPLACE)
+            replace(g, fd, &q);
+        else if (q.ask == GUARD_OUTCOME)
+            answer_outcome(fd, domain_find(g, q.domid));
     }
     close(fd);
 }

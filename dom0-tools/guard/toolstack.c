@@ -3,6 +3,7 @@
 #include <libxl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +110,27 @@ int toolstack_create(struct toolstack *t, struct saved_config *c, uint32_t domid
         return -EIO;
     }
     return made == domid ? 0 : -EEXIST;
+}
+
+struct saved_config *toolstack_with_image(struct toolstack *t, const struct saved_config *c,
+                                          const char *kernel, const char *ramdisk)
+{
+    struct saved_config *n = calloc(1, sizeof(*n));
+
+    if (!n)
+        return NULL;
+    libxl_domain_config_init(&n->c);
+    libxl_domain_config_copy(t->ctx, &n->c, &c->c);
+    free(n->c.b_info.kernel);
+    free(n->c.b_info.ramdisk);
+    n->c.b_info.kernel = strdup(kernel);
+    n->c.b_info.ramdisk = strdup(ramdisk);
+    return n;
+}
+
+int toolstack_pause(struct toolstack *t, uint32_t domid)
+{
+    return libxl_domain_pause(t->ctx, domid, NULL) ? -EIO : 0;
 }
 
 int toolstack_unpause(struct toolstack *t, uint32_t domid)

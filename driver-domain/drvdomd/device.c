@@ -82,7 +82,7 @@ static void act_release(struct device *dev)
 
 /* Opens the target before the frontend or libxl hears anything: afterwards a failure reaches
  * nobody. */
-static enum xenbus_event act_open(struct device *dev)
+static int act_open(struct device *dev)
 {
     int rc = 0;
 
@@ -98,7 +98,7 @@ static enum xenbus_event act_open(struct device *dev)
         rc = watch_front(dev);
     if (!rc)
         rc = spawn_worker(dev);
-    return rc ? XB_OPEN_FAILED : XB_LOOK; /* XB_OPENED comes with the worker's READY */
+    return rc; /* XB_OPENED comes with the worker's READY */
 }
 
 static void act_fail(struct device *dev)
@@ -219,14 +219,21 @@ static void act_publish(struct device *dev, bool is_new)
     }
 }
 
+/* A device that guests use already is closed by that: its reason, which act_fail() tells of a new
+ * one, must be told here. */
+static void open_failed(struct device *dev)
+{
+    if (dev->xenbus.resume || dev->xenbus.redo) {
+        log_error("%s: given up: %s", dev->name, dev->why.text);
+        keys_write_error(dev, dev->why.text);
+    }
+    step(dev, XB_OPEN_FAILED);
+}
+
 static void act(struct device *dev, unsigned todo)
 {
-    if (todo & XB_ACT_OPEN) {
-        enum xenbus_event ev = act_open(dev);
-
-        if (ev != XB_LOOK)
-            step(dev, ev);
-    }
+    if (todo & XB_ACT_OPEN && act_open(dev))
+        open_failed(dev);
     if (todo & XB_ACT_FAIL)
         act_fail(dev);
     if (todo & XB_ACT_GAP)
@@ -365,7 +372,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
     case WORKER_FAILED:
         snprintf(dev->why.text, sizeof(dev->why.text), "%s", m->text);
         if (dev->xenbus.phase == XB_OPENING) {
-            step(dev, XB_OPEN_FAILED);
+            open_failed(dev);
         } else {
             keys_write_error(dev, m->text);
             step(dev, XB_CONNECT_FAILED);
@@ -431,7 +438,7 @@ void device_worker_ended(struct device *dev, const char *text)
     if (dev->xenbus.phase == XB_OPENING) {
         if (!dev->why.text[0])
             snprintf(dev->why.text, sizeof(dev->why.text), "%s", text);
-        step(dev, XB_OPEN_FAILED);
+        open_failed(dev);
         return;
     }
     /* First the loss, so that closing does not wait for a DISCONNECTED that nobody will send. */

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "backends/net/conn.h"
+#include "driver-domain/drvdomd/keeper.h"
 #include "driver-domain/drvdomd/keys.h"
 #include "driver-domain/drvdomd/spawn.h"
 #include "driver-domain/drvdomd/testkill.h"
+#include "driver-domain/drvdomd/upgrade.h"
 #include "driver-domain/drvdomd/watch.h"
 #include "transport/base/log.h"
 
@@ -148,6 +150,10 @@ static int start(struct drvdomd *d)
         log_error("no memory for the blackbox: %s", strerror(-rc));
         return rc;
     }
+    rc = keeper_open(d);
+    if (rc)
+        log_warn("drvdom-init cannot be heard: %s", strerror(-rc));
+    keeper_end_predecessor();
     if (d->box.inherited) {
         d->strays_ended_ns = clock_ns();
         spawn_end_strays();
@@ -157,11 +163,15 @@ static int start(struct drvdomd *d)
     if (!rc)
         rc = watch_start(d);
     end_adoption(d);
+    if (!rc)
+        rc = upgrade_start(d);
     if (!rc && d->allow_test_kill)
         rc = testkill_start(d);
     if (!rc)
         rc = keys_write_daemon_state(d->store, KEYS_READY);
-    if (rc)
+    if (!rc)
+        keeper_say_ready(d);
+    else
         log_error("xenstore: %s; is driver_domain=1 in this domain's xl.cfg?", strerror(-rc));
     return rc;
 }

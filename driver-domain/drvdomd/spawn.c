@@ -160,7 +160,7 @@ int spawn_worker(struct device *dev)
     rc = watch_worker(dev);
     if (!rc)
         rc = send_setup(dev);
-    if (rc) {
+    if (rc && rc != -EPIPE) { /* a worker that has died already: the pidfd will tell how */
         spawn_reap(dev);
         return why_set(&dev->why, rc, "worker cannot be set up: %s", strerror(-rc));
     }

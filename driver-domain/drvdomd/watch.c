@@ -8,6 +8,7 @@
 
 #include "driver-domain/drvdomd/device.h"
 #include "driver-domain/drvdomd/testkill.h"
+#include "driver-domain/drvdomd/upgrade.h"
 #include "schema/device.h"
 #include "transport/base/log.h"
 
@@ -76,6 +77,10 @@ static void on_event(struct drvdomd *d, const char *path, const char *token)
     }
     if (strcmp(token, TESTKILL_TOKEN) == 0) {
         testkill_look(d);
+        return;
+    }
+    if (strcmp(token, UPGRADE_TOKEN) == 0) {
+        upgrade_look(d);
         return;
     }
     slot = (unsigned)strtoul(token, NULL, 10); /* our own token, not a peer's */

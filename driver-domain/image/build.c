@@ -313,16 +313,9 @@ static int add_module_files(struct image *image)
 
 static int bin_dir(const struct image_recipe *r, char dir[PATH_MAX])
 {
-    ssize_t n;
-
     if (r->bin_dir)
         return snprintf(dir, PATH_MAX, "%s", r->bin_dir) < PATH_MAX ? 0 : -ENAMETOOLONG;
-    n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
-    if (n < 0)
-        return -errno;
-    dir[n] = '\0';
-    *strrchr(dir, '/') = '\0';
-    return 0;
+    return file_own_dir(dir, PATH_MAX);
 }
 
 static int add_programs(struct image *image)

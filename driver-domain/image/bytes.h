@@ -38,6 +38,9 @@ must_check int bytes_check(const struct bytes *b);
  * May block on the disk. */
 must_check int file_read(const char *path, struct bytes *b);
 
+/* The directory that the running program lies in.  0 or -errno. */
+must_check int file_own_dir(char *dir, size_t size);
+
 /* Writes dir/name as a whole: to a temporary name, then renamed, so that a reader (xl) never sees
  * half a kernel.  0 or -errno. */
 must_check int file_write(const char *dir, const char *name, const void *data, size_t len);

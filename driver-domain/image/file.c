@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,17 @@ int file_read(const char *path, struct bytes *b)
     rc = read_all(fd, b);
     close(fd);
     return rc;
+}
+
+int file_own_dir(char *dir, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", dir, size - 1);
+
+    if (n < 0)
+        return -errno;
+    dir[n] = '\0';
+    *strrchr(dir, '/') = '\0';
+    return 0;
 }
 
 static int write_all(int fd, const uint8_t *p, size_t len)

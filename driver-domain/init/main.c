@@ -111,9 +111,11 @@ static void network(const struct conf *c)
 
 static void start_service(uint64_t now_ns)
 {
+    static char path[] = "PATH=/sbin", home[] = "HOME=/";
+    static char *const service_env[] = {path, home, NULL};
     struct sysinfo info = {0};
 
-    service_start(&conf, now_ns);
+    service_start(&conf, "/sbin", "/upgrade", service_env, now_ns);
     state.started = true;
     sysinfo(&info);
     log_info("drvdomd started %u ms after the kernel (kernel %u, mounts %u, modules %u, network "
@@ -198,10 +200,14 @@ static int timeout_ms(uint64_t now_ns)
 
 static void __attribute__((noreturn)) loop(int signals, int uevents)
 {
-    struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = uevents, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                           {.fd = uevents, .events = POLLIN},
+                           {.events = POLLIN},
+                           {.events = POLLIN}};
 
     for (;;) {
         uint64_t now_ns = clock_ns();
+        int daemons[2];
 
         todo_try(now_ns);
         if (!state.started && !state.stopping && !todo_waiting())
@@ -209,8 +215,13 @@ static void __attribute__((noreturn)) loop(int signals, int uevents)
         service_tick(now_ns);
         if (state.stopping && now_ns >= state.stop_deadline_ns)
             finish();
+        service_fds(daemons);
+        fds[2].fd = daemons[0];
+        fds[3].fd = daemons[1];
         if (poll(fds, ARRAY_SIZE(fds), timeout_ms(now_ns)) <= 0)
             continue;
+        if (fds[2].revents || fds[3].revents)
+            service_hear(clock_ns());
         if (fds[0].revents)
             take_signals(signals, clock_ns());
         if (fds[1].revents)

@@ -53,6 +53,7 @@ files_for() {
         driver-domain) stage_driver_domain "$stage" image ;;
         test-domain) stage_driver_domain "$stage" image-test ;;
         stages-domain) stage_driver_domain "$stage" image-stages ;;
+        trixie-domain) stage_trixie_domain "$stage" ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
@@ -87,6 +88,15 @@ stage_driver_domain() { # STAGE image|image-test: the domain finds it as /rig/im
     cp "$image/initramfs.gz" "$1/image/"
     # dom0 has the same kernel already, most of the time
     cmp -s "$image/vmlinux" "$IMG/vmlinux" || cp "$image/vmlinux" "$1/image/"
+}
+
+# The same driver domain with Debian 13's kernel, as /rig/image2.
+stage_trixie_domain() { # STAGE
+    local program=$TOP/build/release/bin/drvdom
+    fetch_trixie
+    "$program" image build --kernel-root "$CACHE/root-trixie" --bin "${program%/*}" --nic driver:e1000e \
+        --disk driver:nvme --config "$TOP/examples/drvdom.conf" -o "$1/image2" >"$CACHE/trixie-domain.log" 2>&1 ||
+        die "no image with Debian 13's kernel: $(tail -n 3 "$CACHE/trixie-domain.log")"
 }
 
 # Our tool in dom0, as /rig/bin/drvdom, with the libraries that dom0's initramfs lacks.

@@ -1,0 +1,60 @@
+# summary: a driver domain (NVMe, NIC) gets Debian 13's kernel and a new image under running guests; a bad image is taken back
+# timeout: 600
+# machine: passthrough
+# mem: 2560
+# files: driver-domain trixie-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
+# shellcheck shell=dash
+. /rig/tests/rig/dom0/recovery.sh
+
+# shellcheck disable=SC2034 # for recovery.sh
+NET=$OUTSIDE_ADDR GATEWAY=$OUTSIDE_GATEWAY
+log=$RIG_LOG/guest-dd.log
+guard_start
+pci_give "$NVME" "$NIC"
+# Not quiet: the kernel's first words say which one it is.
+dd_start dd "pci=['$NVME', '$NIC']" "extra=\"$(echo "$QUIET" | sed 's/quiet//')\""
+dd=$(domid dd)
+recovery_guests /dev/nvme0n1
+
+kernels() {
+    grep -o 'Linux version [0-9.]*' "$log" | tr '\n' ' '
+}
+same_domain() {
+    assert_eq "number of the driver domain" "$(domid dd)" "$dd"
+}
+load_start
+sleep 2
+out=$(drvdom replace dd --image /rig/image2 2>&1) || fail "drvdom replace: $out"
+say "$out; $(kernels)"
+same_domain
+[ "$(kernels | awk '{ print $NF != $3 }')" = 1 ] || fail "the kernel is the same as before: $(kernels)"
+figure replace.outage "$(echo "$out" | sed -n 's/.*serves \([0-9]*\) ms after.*/\1/p')" ms
+sleep 2
+load_running
+
+# The same kernel with an initramfs that is none: it panics at once.
+mkdir -p /tmp/bad
+ln -s "$(dd_kernel)" /tmp/bad/vmlinux
+head -c 100000 /dev/urandom >/tmp/bad/initramfs.gz
+must_fail drvdom replace dd --image /tmp/bad
+case $OUTPUT in
+*"the old one is back"*) say "$OUTPUT; $(kernels)" ;;
+*) fail "drvdom replace says: $OUTPUT" ;;
+esac
+back_again() {
+    [ "$(guard_count "dd is ready .* after its death")" -ge 2 ]
+}
+wait_for 120 "the old image to be back" back_again
+same_domain
+must_fail drvdom replace dd --image /tmp
+sleep 3
+load_running
+for g in g1 g2; do no_resets $g; done
+load_end 240
+guest_quiet g1
+guest_quiet g2
+say "neither guest's kernel has said a word but of the capacity; kernels of the driver domain: $(kernels)"
+guest_stop g1
+guest_stop g2
+guard_let_go dd
+dd_stop dd
