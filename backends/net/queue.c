@@ -290,7 +290,7 @@ static uint64_t acknowledge(struct net_queue *q)
             return q->unmask_due_ns - now;
     }
     q->unmask_due_ns = 0;
-    for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
+    for (unsigned i = q->tx_worked ? 1 : 0; i < ARRAY_SIZE(q->port); i++) {
         if (q->port[i].masked)
             reactor_unmask(&q->reactor, q->port[i].local);
         q->port[i].masked = false;
@@ -358,8 +358,11 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
 {
     int rc;
 
-    if (q->serving)
-        timeout_ns = MIN(MIN(timeout_ns, HOUSEKEEPING_NS), serve(q));
+    if (q->serving) {
+        uint64_t rest_ns = serve(q); /* not as an argument of MIN: that would serve twice */
+
+        timeout_ns = MIN(MIN(timeout_ns, HOUSEKEEPING_NS), rest_ns);
+    }
     if (q->changed) /* the main thread shall look now: no event may ever come */
         timeout_ns = 0;
     publish_counts(q);

@@ -24,7 +24,9 @@ enum {
     /* Transmit: packets per sweep, and the memory they are copied to. */
     TX_BATCH = 64,
     TX_ARENA = 512 << 10,
-    TX_LAZY_NS = 30000, /* how long an event about answers may be put off */
+    /* After a sweep that had packets: how long the next one, and the event about its answers, may
+     * be put off. */
+    TX_LAZY_NS = 30000,
     /* Receive: frames taken from the port and not yet in the guest's slots, at most; and reads
      * that wait in the kernel at a time. */
     RX_FRAMES = 32,
@@ -107,6 +109,7 @@ struct net_queue {
 
     /* Transmit. */
     bool tx_limited;     /* the rate is used up for now */
+    bool tx_worked;      /* the last sweep had packets */
     uint32_t tx_owed;    /* an event about answers: 0 none, 1 of this round, 2 of the last one */
     uint32_t tx_writing; /* submitted to the port, not completed: the arena is in use */
     struct tx_work tx_work[TX_BATCH];

@@ -188,6 +188,7 @@ bool net_queue_tx_sweep(struct net_queue *q)
     unsigned n;
     int rc;
 
+    q->tx_worked = false;
     if (q->tx_writing > 0) /* the arena is still being read */
         return false;
     n = gather(q);
@@ -207,6 +208,7 @@ bool net_queue_tx_sweep(struct net_queue *q)
     if (ring_back_push(&q->tx))
         q->tx_owed = MAX(q->tx_owed, 1u);
     net_queue_sample(q, STAT_WRITE, n, began, copied_at);
+    q->tx_worked = true;
     return true;
 }
 
@@ -216,7 +218,11 @@ bool net_queue_tx_rest(struct net_queue *q)
 
     if (q->tx_limited) /* what waits is not looked at before its time */
         return false;
-    rc = ring_back_rest(&q->tx);
+    /* A guest that has just sent will send more: looking again in a moment costs one wake-up for
+     * all of it, asking for an event one for each packet. */
+    if (q->tx_worked)
+        q->wait_ns = MIN(q->wait_ns, (uint64_t)TX_LAZY_NS);
+    rc = q->tx_worked ? ring_back_avail(&q->tx) : ring_back_rest(&q->tx);
     if (rc < 0)
         net_queue_fault(q, rc, "tx ring: impossible producer index");
     return rc > 0;
