@@ -273,6 +273,12 @@ build/rig-bad/%:
 	    '$(if $(filter exits,$*),return 3;,for (;;) pause();)' | $(CC) -x c -o $@ -
 rig-list:
 	@tests/rig/rig list
+# Kernel's backends, QEMU's qdisk and ours, measured in one run.  BENCH: parts, BACKENDS: whose.
+.PHONY: bench-rig
+bench-rig: images
+	$(Q)$(IMG_BUILD) --module null_blk --module brd --config tests/rig/load/domain.conf \
+	    -o build/image-load >build/image-load.log || { cat build/image-load.log; exit 1; }
+	@tests/rig/load/run "$(BENCH)" "$(BACKENDS)"
 rig: images
 	@[ -n "$(SCENARIO)" ] || { echo "make rig: say which: make rig SCENARIO=name (make rig-list)" >&2; exit 2; }
 	@tests/rig/rig run $(SCENARIO) $(if $(ICOUNT),--icount)

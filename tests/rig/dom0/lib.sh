@@ -186,7 +186,7 @@ dd_create() {   # NAME CFG
     id=$(domid "$1")
     xs_wait "${DD_TIMEOUT:-60}" "/local/domain/$id/data/drvdom/state" ready
     say "$1: driver domain $id is ready, $(elapsed "$start") s after xl create began"
-    figure "$1.ready" "$(elapsed "$start")" s
+    figure "${BACKEND:-$1}${BACKEND:+.start}.ready" "$(elapsed "$start")" s
 }
 
 # guest_start NAME [CFG | LINE...]: a stock guest; returns when its agent answers

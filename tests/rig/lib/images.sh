@@ -90,28 +90,31 @@ pack() {
 # Debian's fio is linked with every storage cluster there is.  Libraries with the right names and
 # symbols that abort when called let it start without 40 MB of them; libaio is real.
 make_stubs() {
-    local fio=$ROOT/usr/bin/fio lib version versions map dir=$IMG/stubs
-    rm -rf "$dir"
-    mkdir -p "$dir"
+    local fio=$ROOT/usr/bin/fio lib
+    rm -rf "$IMG/stubs"
     for lib in $(readelf -d "$fio" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
-        find_lib "$lib" >/dev/null && continue
-        : >"$dir/stub.c"
-        map=
-        versions=$(readelf -V "$fio" | awk -v lib="$lib" '
-            /File: / { on = index($0, "File: " lib " ") > 0 }
-            on && sub(/.*Name: /, "") { print $1 }')
-        for version in $versions; do
-            stub_functions "$fio" "[A-Za-z0-9_]*" "@$version" >>"$dir/stub.c"
-            map+="$version { $(stub_names "$fio" "[A-Za-z0-9_]*" "@$version") };"
-        done
-        # librados.so.2 and librbd.so.1 have no versions, and all names begin alike
-        [ -n "$versions" ] || { version=${lib#lib}; version=${version%%.so*}
-                                stub_functions "$fio" "${version}_[a-z0-9_]*" "" >>"$dir/stub.c"; }
-        printf '%s\n' "$map" >"$dir/stub.map"
-        gcc -shared -nostdlib -w -o "$dir/$lib" -Wl,-soname,"$lib" \
-            ${map:+-Wl,--version-script="$dir/stub.map"} "$dir/stub.c" ||
-            die "cannot make a stub of $lib"
+        find_lib "$lib" >/dev/null || make_stub "$fio" "$lib"
     done
+}
+# make_stub FILE LIBRARY: with all that FILE takes from it
+make_stub() {
+    local version versions map='' dir=$IMG/stubs
+    mkdir -p "$dir"
+    : >"$dir/stub.c"
+    versions=$(readelf -V "$1" | awk -v lib="$2" '
+        /File: / { on = index($0, "File: " lib " ") > 0 }
+        on && sub(/.*Name: /, "") { print $1 }')
+    for version in $versions; do
+        stub_functions "$1" "[A-Za-z0-9_]*" "@$version" >>"$dir/stub.c"
+        map+="$version { $(stub_names "$1" "[A-Za-z0-9_]*" "@$version") };"
+    done
+    # librados.so.2 and librbd.so.1 have no versions, and all names begin alike
+    [ -n "$versions" ] || { version=${2#lib}; version=${version%%.so*}
+                            stub_functions "$1" "${version}_[a-z0-9_]*" "" >>"$dir/stub.c"; }
+    printf '%s\n' "$map" >"$dir/stub.map"
+    gcc -shared -nostdlib -w -o "$dir/$2" -Wl,-soname,"$2" \
+        ${map:+-Wl,--version-script="$dir/stub.map"} "$dir/stub.c" ||
+        die "cannot make a stub of $2"
 }
 stub_names() {  # FILE PATTERN SUFFIX
     nm -D --undefined-only "$1" | sed -n "s/^ *U \($2\)$3\$/\1;/p" | tr '\n' ' '
@@ -200,7 +203,7 @@ image_kdd() {
     for p in read write rm list ls exists watch; do
         ln -s xenstore "$d/bin/xenstore-$p"
     done
-    add_modules "$d" xen-blkback xen-netback bridge null_blk xen-pcifront nvme e1000e
+    add_modules "$d" xen-blkback xen-netback bridge null_blk brd xen-pcifront nvme e1000e
     cp "$RIG_DIR/kdd/init" "$d/init"
     cp "$RIG_DIR/kdd/attach" "$d/bin/attach"
     chmod 755 "$d/init" "$d/bin/attach"

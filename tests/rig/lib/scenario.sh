@@ -37,6 +37,7 @@ files_for() {
     printf 'SCENARIO=%s\nMACHINE=%s\n' "$NAME" "$MACHINE" >"$stage/env"
     # shellcheck disable=SC2086 # NAME=VALUE words
     [ -z "${RIG_SET-}" ] || printf '%s\n' $RIG_SET >>"$stage/env"
+    printf '%s\n' "RIG_ARGS='${RIG_ARGS-}'" "RIG_EXTRA='${RIG_EXTRA-}'" >>"$stage/env"
     for word in $(header "$file" files ''); do
         case $word in
         bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
@@ -50,6 +51,11 @@ files_for() {
             mkdir -p "$stage/trixie"
             cp "$IMG/trixie/vmlinux" "$IMG/trixie/guest.cpio" "$stage/trixie/"
             ;;
+        load)
+            prepare_load
+            cp "$IMG/load.cpio" "$IMG/qdisk.cpio" "$TOP/build/load/domtime" "$stage/"
+            ;;
+        load-domain) stage_load_domains "$stage" ;;
         driver-domain) stage_driver_domain "$stage" image ;;
         test-domain) stage_driver_domain "$stage" image-test ;;
         stages-domain) stage_driver_domain "$stage" image-stages ;;
@@ -97,6 +103,18 @@ stage_trixie_domain() { # STAGE
     "$program" image build --kernel-root "$CACHE/root-trixie" --bin "${program%/*}" --nic driver:e1000e \
         --disk driver:nvme --config "$TOP/examples/drvdom.conf" -o "$1/image2" >"$CACHE/trixie-domain.log" 2>&1 ||
         die "no image with Debian 13's kernel: $(tail -n 3 "$CACHE/trixie-domain.log")"
+}
+
+# What is measured: drvdom is build/image-load, drvdom-NAME is build/image-load-NAME if there is one.
+stage_load_domains() {  # STAGE
+    local backend image
+    for backend in $(tr ,/ '  ' <<<"${RIG_ARGS-}"); do
+        [[ $backend = drvdom* ]] || continue
+        image=image-load${backend#drvdom}
+        [ -d "$TOP/build/$image" ] || image="image-load"
+        stage_driver_domain "$1" "$image"
+        mv "$1/image/initramfs.gz" "$1/$image"
+    done
 }
 
 # Our tool in dom0, as /rig/bin/drvdom, with the libraries that dom0's initramfs lacks.
@@ -206,7 +224,8 @@ scenario_run() {
         unlock_cache
         qemu_args "$MACHINE" "$mem" "$dir"
         say "$NAME: continuing from the snapshot ($MACHINE)"
-        qemu_start "$dir" -loadvm ready
+        # shellcheck disable=SC2086 # words are meant
+        qemu_start "$dir" -loadvm ready ${RIG_QEMU-}
     fi
     stream "$dir" "$timeout"
     collect "$dir"

@@ -1,0 +1,273 @@
+/*
+ * netload: what iperf3 does not measure, for the rig's guests and driver domains.  Static, no
+ * options:
+ *
+ *   netload serve             TCP echo, UDP sink, and the sink's count, until it is killed
+ *   netload rr HOST N         N times 64 bytes there and back: "mean p50 p99 p99.9 (us) rate (1/s)"
+ *   netload udp HOST N        N datagrams of 64 bytes, as fast as they go: "sent/s received/s lost"
+ *   netload verify HOST MIB   so much there and back through TCP, every byte compared
+ *
+ * All payload is a function of its place in the stream, and is checked by whoever receives it.
+ * Exit status 0 only when everything was measured and every byte was right.
+ */
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ECHO = 7001, SINK = 7002, COUNT = 7003, SMALL = 64, BLOCK = 65536 };
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int make(int type, const char *host, uint16_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, type, 0), on = 1;
+
+    if (fd < 0)
+        die("socket");
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (type == SOCK_STREAM)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (host) {
+        if (inet_pton(AF_INET, host, &a.sin_addr) != 1 || connect(fd, (void *)&a, sizeof(a)))
+            die(host);
+    } else if (bind(fd, (void *)&a, sizeof(a)) || (type == SOCK_STREAM && listen(fd, 8))) {
+        die("bind");
+    }
+    return fd;
+}
+
+static void put(int fd, const void *data, size_t n)
+{
+    for (const uint8_t *p = data; n > 0;) {
+        ssize_t w = write(fd, p, n);
+
+        if (w <= 0)
+            die("write");
+        p += w;
+        n -= (size_t)w;
+    }
+}
+
+static void get(int fd, void *data, size_t n)
+{
+    for (uint8_t *p = data; n > 0;) {
+        ssize_t r = read(fd, p, n);
+
+        if (r <= 0)
+            die("read");
+        p += r;
+        n -= (size_t)r;
+    }
+}
+
+static void fill(uint64_t *p, size_t bytes, uint64_t at)
+{
+    for (size_t i = 0; i < bytes / 8; i++)
+        p[i] = (at + i + 1) * 0x9e3779b97f4a7c15u;
+}
+
+static int same(const uint64_t *p, size_t bytes, uint64_t at)
+{
+    uint64_t diff = 0;
+
+    for (size_t i = 0; i < bytes / 8; i++)
+        diff |= p[i] ^ (at + i + 1) * 0x9e3779b97f4a7c15u;
+    return diff == 0;
+}
+
+/* ---- the server ---- */
+
+static struct {
+    uint64_t received, bad, first_ns, last_ns;
+} sink;
+
+static void *run_sink(void *arg)
+{
+    int fd = make(SOCK_DGRAM, NULL, SINK);
+    uint64_t p[SMALL / 8];
+
+    (void)arg;
+    while (recv(fd, p, sizeof(p), 0) == SMALL) {
+        sink.last_ns = now_ns();
+        if (sink.received++ == 0)
+            sink.first_ns = sink.last_ns;
+        /* The first word is the datagram's number, the rest follows from it. */
+        sink.bad += !same(p + 1, SMALL - 8, p[0]);
+    }
+    die("sink");
+    return NULL;
+}
+
+static void *run_count(void *arg)
+{
+    int l = make(SOCK_STREAM, NULL, COUNT), fd;
+
+    (void)arg;
+    while ((fd = accept(l, NULL, NULL)) >= 0) {
+        put(fd, &sink, sizeof(sink));
+        memset(&sink, 0, sizeof(sink));
+        close(fd);
+    }
+    die("accept");
+    return NULL;
+}
+
+static void *echo(void *arg)
+{
+    int fd = (int)(intptr_t)arg;
+    uint8_t *buf = malloc(BLOCK);
+    ssize_t n;
+
+    while (buf && (n = read(fd, buf, BLOCK)) > 0)
+        put(fd, buf, (size_t)n);
+    free(buf);
+    close(fd);
+    return NULL;
+}
+
+static int serve(void)
+{
+    int l = make(SOCK_STREAM, NULL, ECHO), fd, on = 1;
+    pthread_t t;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (pthread_create(&t, NULL, run_sink, NULL) || pthread_create(&t, NULL, run_count, NULL))
+        die("thread");
+    while ((fd = accept(l, NULL, NULL)) >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (pthread_create(&t, NULL, echo, (void *)(intptr_t)fd) == 0)
+            pthread_detach(t);
+    }
+    die("accept");
+    return 1;
+}
+
+/* ---- the client ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int rr(const char *host, uint64_t n)
+{
+    int fd = make(SOCK_STREAM, host, ECHO);
+    uint64_t *took = calloc(n, sizeof(*took)), sum = 0, p[SMALL / 8];
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t began = now_ns();
+
+        fill(p, SMALL, i);
+        put(fd, p, SMALL);
+        get(fd, p, SMALL);
+        if (!same(p, SMALL, i))
+            die("an answer with other bytes");
+        took[i] = now_ns() - began;
+        sum += took[i];
+    }
+    qsort(took, n, sizeof(*took), by_value);
+    printf("%.1f %.1f %.1f %.1f %.0f\n", (double)sum / (double)n / 1e3, (double)took[n / 2] / 1e3,
+           (double)took[n * 99 / 100] / 1e3, (double)took[n * 999 / 1000] / 1e3,
+           1e9 * (double)n / (double)sum);
+    return 0;
+}
+
+static int udp(const char *host, uint64_t n)
+{
+    int fd = make(SOCK_DGRAM, host, SINK), control;
+    uint64_t p[SMALL / 8], began = now_ns(), ended;
+
+    for (uint64_t i = 0; i < n; i++) {
+        p[0] = i;
+        fill(p + 1, SMALL - 8, i);
+        if (send(fd, p, SMALL, 0) != SMALL)
+            die("send");
+    }
+    ended = now_ns();
+    usleep(50000);
+    control = make(SOCK_STREAM, host, COUNT);
+    get(control, &sink, sizeof(sink));
+    if (sink.bad || sink.received < 2 || sink.received > n) {
+        fprintf(stderr, "udp: %llu of %llu received, %llu bad\n", (unsigned long long)sink.received,
+                (unsigned long long)n, (unsigned long long)sink.bad);
+        return 1;
+    }
+    printf("%.0f %.0f %llu\n", 1e9 * (double)n / (double)(ended - began),
+           1e9 * (double)(sink.received - 1) / (double)(sink.last_ns - sink.first_ns),
+           (unsigned long long)(n - sink.received));
+    return 0;
+}
+
+struct stream {
+    int fd;
+    uint64_t blocks;
+};
+
+static void *send_all(void *arg)
+{
+    const struct stream *s = arg;
+    uint64_t *buf = malloc(BLOCK);
+
+    for (uint64_t b = 0; buf && b < s->blocks; b++) {
+        fill(buf, BLOCK, b * (BLOCK / 8));
+        put(s->fd, buf, BLOCK);
+    }
+    return NULL;
+}
+
+static int verify(const char *host, uint64_t mib)
+{
+    struct stream s = {.fd = make(SOCK_STREAM, host, ECHO), .blocks = mib * 1048576 / BLOCK};
+    uint64_t *buf = malloc(BLOCK);
+    pthread_t t;
+
+    if (!buf || pthread_create(&t, NULL, send_all, &s))
+        die("thread");
+    for (uint64_t b = 0; b < s.blocks; b++) {
+        get(s.fd, buf, BLOCK);
+        if (!same(buf, BLOCK, b * (BLOCK / 8))) {
+            fprintf(stderr, "verify: other bytes than sent in block %llu\n", (unsigned long long)b);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
+
+    if (argc == 2 && strcmp(argv[1], "serve") == 0)
+        return serve();
+    if (n > 1 && strcmp(argv[1], "rr") == 0)
+        return rr(argv[2], n);
+    if (n > 1 && strcmp(argv[1], "udp") == 0)
+        return udp(argv[2], n);
+    if (n > 0 && strcmp(argv[1], "verify") == 0)
+        return verify(argv[2], n);
+    fprintf(stderr, "usage: netload serve | rr HOST N | udp HOST N | verify HOST MIB\n");
+    return 2;
+}
