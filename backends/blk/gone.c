@@ -25,6 +25,7 @@ bool gone_hold(struct blk_queue *q, struct io_req *r, int err)
     if (q->hold_no_more || q->stopping || !disk_is_gone(&q->disk))
         return false;
     if (!q->held_until_ns) {
+        q->now_ns = ticks_ns(); /* that of this turn may be old */
         q->held_until_ns = q->now_ns + q->hold_ns;
         log_warn("the disk is gone: no request is answered for %u s, so that a successor of this "
                  "driver domain can carry them out",

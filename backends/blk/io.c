@@ -133,7 +133,7 @@ static void count(struct blk_queue *q, const struct io_req *r, uint64_t now, str
         return;
     }
     t->bytes[op] += r->len;
-    if (!STAGES)
+    if (!STAGES || !r->taken_ns)
         return;
     if (r->disk_ns) {
         ready = r->copied_ns ? r->copied_ns : r->done_ns;
@@ -186,6 +186,7 @@ static void push(struct blk_queue *q)
         count(q, r, q->now_ns, &t);
         journal_free(&q->journal, index_of(q, r));
         set_state(r, IO_FREE);
+        q->timed -= r->taken_ns != 0;
         list_push(&q->free, r); /* the last used is still in the cache */
         q->in_flight--;
     }
@@ -357,7 +358,8 @@ static void take_in(struct blk_queue *q, struct io_req *r)
                          .seg = r->seg,
                          .plan.seg = r->seg,
                          .indirect = r->indirect,
-                         .taken_ns = q->now_ns};
+                         .taken_ns = q->timing ? q->now_ns : 0};
+    q->timed += q->timing;
     set_state(r, IO_TAKEN);
     q->in_flight++;
 }

@@ -58,7 +58,8 @@ struct io_req {
     uint8_t *data;
     uint32_t len, moved; /* bytes in all, and done by the disk */
     uint32_t batch_at, batch_n;
-    uint64_t taken_ns, disk_ns, done_ns, copied_ns; /* copied_ns: of a read */
+    /* copied_ns: of a read.  taken_ns 0: not measured, and none of them is to be believed. */
+    uint64_t taken_ns, disk_ns, done_ns, copied_ns;
     struct io_req *next;
 };
 
@@ -138,7 +139,10 @@ struct blk_queue {
     bool useful;           /* a request was taken since the last unmask */
     uint32_t useless;      /* events in a row that brought no request (R8) */
     uint64_t unmask_at_ns; /* 0: no delayed unmask */
-    uint64_t now_ns;       /* read once per step of a sweep, not per request */
+    uint64_t now_ns;       /* of this turn, or of an earlier one: look_at_clock() */
+    uint32_t turns;        /* since connected */
+    bool timing;           /* what this turn takes is measured */
+    uint32_t timed;        /* measured requests in flight */
     struct cpu_meter cpu;
 };
 
@@ -169,7 +173,7 @@ void blk_queue_fault(struct blk_queue *q, int err, const char *fmt, ...)
 /* The clock for what only the stages need to know. */
 static inline uint64_t stage_clock_ns(const struct blk_queue *q)
 {
-    return STAGES ? ticks_ns() : q->now_ns;
+    return STAGES && q->timed > 0 ? ticks_ns() : q->now_ns;
 }
 
 /* ---- resume.c ---- */

@@ -24,15 +24,17 @@ static uint64_t sum(unsigned op, unsigned stage)
 START_TEST(stages_add_up)
 {
     fill(DATA_GREF, 0x42);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 200; i++) {
         ck_assert_int_eq(one(make(BLKIF_WRITE, i, BLKIF_SEGS, 8 * i)), BLKIF_OKAY);
         ck_assert_int_eq(one(make(BLKIF_READ, i, BLKIF_SEGS, 8 * i)), BLKIF_OKAY);
     }
     disconnect();
     for (unsigned op = STAT_READ; op <= STAT_WRITE; op++) {
-        ck_assert_uint_eq(stats.stage[op][STAGE_TOTAL].count, 20);
+        /* Some are measured, and those in every stage. */
+        ck_assert_uint_ge(stats.stage[op][STAGE_TOTAL].count, 2);
+        ck_assert_uint_le(stats.stage[op][STAGE_TOTAL].count, 100);
         for (unsigned stage = STAGE_GRANT; stage <= STAGE_ANSWER; stage++)
-            ck_assert_uint_eq(stats.stage[op][stage].count, 20);
+            ck_assert_uint_eq(stats.stage[op][stage].count, stats.stage[op][STAGE_TOTAL].count);
         ck_assert_uint_gt(sum(op, STAGE_GRANT), 0);
         ck_assert_uint_gt(sum(op, STAGE_DEVICE), 0);
         ck_assert_uint_eq(sum(op, STAGE_GRANT) + sum(op, STAGE_DEVICE) + sum(op, STAGE_ANSWER),
