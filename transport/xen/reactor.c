@@ -57,7 +57,7 @@ static int restrict_ring(struct reactor *r)
     static const uint8_t ops[] = {
         IORING_OP_READ,       IORING_OP_WRITE,       IORING_OP_READV,    IORING_OP_WRITEV,
         IORING_OP_FSYNC,      IORING_OP_FALLOCATE,   IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
-        IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED,
+        IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED, IORING_OP_TIMEOUT,
     };
     struct io_uring_restriction res[ARRAY_SIZE(ops) + 2];
     unsigned n = 0;
@@ -160,7 +160,8 @@ void reactor_unmask(struct reactor *r, uint32_t port)
     tag(r, sqe, data_of(REACTOR_OTHER, 0), true);
 }
 
-/* Keeps one read (or poll) of the event channel and one poll of the command descriptor going. */
+/* Keeps one read (or poll) of the event channel, one poll of the command descriptor and the beat
+ * going. */
 static void arm(struct reactor *r)
 {
     struct io_uring_sqe *sqe;
@@ -181,6 +182,13 @@ static void arm(struct reactor *r)
         tag(r, sqe, data_of(REACTOR_COMMAND, 0), false);
         r->command_armed = true;
     }
+    if (!r->beat_armed) {
+        sqe = reactor_sqe(r);
+        r->beat = (struct __kernel_timespec){.tv_sec = REACTOR_BEAT_NS / 1000000000u};
+        io_uring_prep_timeout(sqe, &r->beat, 0, 0);
+        tag(r, sqe, data_of(REACTOR_BEAT, 0), false);
+        r->beat_armed = true;
+    }
 }
 
 int reactor_wait(struct reactor *r, bool block, uint64_t timeout_ns)
@@ -194,7 +202,7 @@ int reactor_wait(struct reactor *r, bool block, uint64_t timeout_ns)
     r->unsubmitted = false;
     if (!block) {
         rc = io_uring_submit_and_get_events(&r->ring);
-    } else if (timeout_ns == UINT64_MAX) {
+    } else if (timeout_ns >= REACTOR_BEAT_NS) {
         rc = io_uring_submit_and_wait(&r->ring, wait_for);
     } else {
         struct __kernel_timespec ts = {.tv_sec = (int64_t)(timeout_ns / 1000000000u),
@@ -227,7 +235,9 @@ bool reactor_next(struct reactor *r, struct reactor_event *out)
         *out = (struct reactor_event){
             .kind = (enum reactor_kind)(data >> 32), .tag = (uint32_t)data, .res = cqe->res};
         io_uring_cqe_seen(&r->ring, cqe);
-        if (out->kind == REACTOR_OTHER)
+        if (out->kind == REACTOR_BEAT)
+            r->beat_armed = false;
+        if (out->kind == REACTOR_BEAT || out->kind == REACTOR_OTHER)
             continue;
         if (out->kind == REACTOR_PORT)
             out->tag = take_port(r, out->res);

@@ -22,7 +22,8 @@ enum reactor_kind {
     REACTOR_DEVICE,  /* an operation on the device is done: tag, res */
     REACTOR_PORT,    /* the guest sent an event: tag is our local port, 0 when it was none */
     REACTOR_COMMAND, /* the command descriptor is readable */
-    REACTOR_OTHER,   /* private */
+    REACTOR_BEAT,    /* private, as the next */
+    REACTOR_OTHER,
 };
 
 /* Registered files: what an operation names as its descriptor. */
@@ -32,7 +33,8 @@ struct reactor {
     struct io_uring ring;
     struct evtchn *ev;
     bool direct; /* the event channel's descriptor is the kernel's device: see reactor.c */
-    bool port_armed, command_armed;
+    bool port_armed, command_armed, beat_armed;
+    struct __kernel_timespec beat;
     bool unsubmitted; /* operations wait in the submission queue */
     uint32_t soon;    /* of those, how many complete within the submission itself */
     uint32_t port_in;
@@ -71,8 +73,13 @@ void reactor_cancel_device(struct reactor *r);
 /* Allows the next event of `port`, with the next reactor_wait(). */
 void reactor_unmask(struct reactor *r, uint32_t port);
 
-/* Submits; then, when `block`, sleeps until something happens or timeout_ns has passed (UINT64_MAX:
- * no limit).  0 or -errno (not to be continued). */
+/* No sleep is longer: an event that was lost costs so much. */
+#define REACTOR_BEAT_NS UINT64_C(2000000000)
+
+/* Submits; then, when `block`, sleeps until something happens or timeout_ns has passed.  A time-out
+ * of REACTOR_BEAT_NS or more costs nothing: that timer runs on from sleep to sleep, where a shorter
+ * one is set and cancelled each time (in a PV domain two hypercalls and several readings of the
+ * clock).  0 or -errno (not to be continued). */
 int reactor_wait(struct reactor *r, bool block, uint64_t timeout_ns) must_check;
 
 /* Takes one event that has happened; false when there is none. */
