@@ -26,8 +26,8 @@ function ratio(a, b) {
     return sprintf("%.2f", a / b)
 }
 function missing(what) {
-    print "bench-rig: no figure: " what > "/dev/stderr"
-    failed = 1
+    if (!(what in named)) print "bench-rig: no figures: " what > "/dev/stderr"
+    named[what] = failed = 1
 }
 
 {
@@ -45,7 +45,7 @@ END {
     printf " %-8s %9s %9s\n", "", "to kernel", "to qdisk"
     for (i = 1; i <= nb; i++)
         if (value[backend[i] " verified"] != 1 && (backend[i] != "qdisk" || parts ~ /block/))
-            missing(backend[i] " was not measured to the end, or its data not verified")
+            missing(backend[i] ", not measured to the end or its data not verified")
     np = split(parts, part, " ")
     for (p = 1; p <= np; p++) {
         nw = split(works_of(part[p]), work, " ")
@@ -63,7 +63,7 @@ function rows(part, work,    i, k, n, what, key, v, drv) {
         printf "%-18s %-9s", k == 1 ? work : "", what[k]
         for (i = 1; i <= nb; i++) {
             v = value[backend[i] " " key]
-            if (v == "" && (backend[i] != "qdisk" || part ~ /^block/)) missing(backend[i] " " key)
+            if (v == "" && (backend[i] != "qdisk" || part ~ /^block/)) missing(backend[i] " " work)
             printf " %10s", v == "" ? "-" : v
         }
         drv = value["drvdom " key]

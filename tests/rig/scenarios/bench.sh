@@ -1,7 +1,7 @@
 # summary: make bench-rig: kernel's backends, QEMU's qdisk and drvdom, measured one after the other
 # timeout: 1500
 # machine: icount
-# mem: 2048
+# mem: 2304
 # files: kdd load load-domain tests/rig/dom0/io.sh tests/rig/dom0/load.sh
 # shellcheck shell=dash disable=SC2034,SC2086
 . /rig/tests/rig/dom0/io.sh
@@ -40,7 +40,7 @@ domain_kernel() {
 }
 domain_qdisk() {
     cat /rig/kdd.cpio /rig/qdisk.cpio >/rig/kdd-qdisk.cpio
-    start_domain kdd_start /rig/kdd-qdisk.cpio "rig.nullb=fast rig.qdisk" 256
+    start_domain kdd_start /rig/kdd-qdisk.cpio "rig.nullb=fast rig.qdisk" 224
 }
 domain_drvdom() {
     local image=/rig/image-load${BACKEND#drvdom}
