@@ -302,6 +302,7 @@ mutants-blk:
 loop: bins fakexen $(B)/test/keeper
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
+	@BIN=$(B)/bin tests/loop/blk-live
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools

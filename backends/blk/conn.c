@@ -18,12 +18,37 @@
 
 struct blk_dev {
     struct target target;
+    char params[SCHEMA_STRING_MAX + 1]; /* what it was opened from */
     struct dev_id id;
+    struct blk_dev *next; /* in `opened` */
     bool cdrom, removable, discard;
     struct blk_live live; /* what the worker knows */
 };
 
+static struct blk_dev *opened; /* all of this drvdomd's */
+static bool local_migration;
+
+void blk_allow_local_migration(void)
+{
+    local_migration = true;
+}
+
 /* ---- our own directory ---- */
+
+/*
+ * `xl migrate` to the same host attaches the new domain's disk while the old domain, suspended,
+ * still has it; and only the toolstack knows that they are one guest.  So, where the administrator
+ * allows it, the same disk under the same number waits in state 2 until the other lets go.
+ */
+static bool is_migrating(const struct blk_dev *d)
+{
+    for (const struct blk_dev *o = opened; o && local_migration; o = o->next) {
+        if (o->id.domid != d->id.domid && o->id.devid == d->id.devid &&
+            o->target.readonly == d->target.readonly && strcmp(o->params, d->params) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* Limits that cannot be read are none: a typing error must not stop a guest's disk. */
 static void read_limits(struct store *s, const char *dir, struct blk_live *l)
@@ -41,19 +66,12 @@ static void read_limits(struct store *s, const char *dir, struct blk_live *l)
     l->bytes = 0;
 }
 
-static int blk_open(struct store *s, const char *dir, const struct dev_id *id, void **out,
-                    struct why *why)
+static int read_own(struct store *s, const char *dir, struct blk_dev *d, struct why *why)
 {
-    char params[SCHEMA_STRING_MAX + 1];
     enum vbd_back_mode mode;
     enum vbd_back_device_type type;
-    struct blk_dev *d = calloc(1, sizeof(*d));
-    int rc;
+    int rc = vbd_back_get_params(s, 0, dir, d->params, sizeof(d->params));
 
-    if (!d)
-        return why_set(why, -ENOMEM, "no memory");
-    d->id = *id;
-    rc = vbd_back_get_params(s, 0, dir, params, sizeof(params));
     if (!rc)
         rc = vbd_back_get_mode(s, 0, dir, &mode);
     if (!rc)
@@ -62,13 +80,35 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         rc = vbd_back_get_removable(s, 0, dir, &d->removable);
     if (!rc)
         rc = vbd_back_get_discard_enable(s, 0, dir, &d->discard);
-    if (rc) {
-        free(d);
+    if (rc)
         return why_set(why, rc, "backend directory %s: %s", dir,
                        rc == -EINVAL ? schema_last_error() : strerror(-rc));
-    }
     d->cdrom = type == VBD_BACK_DEVICE_TYPE_CDROM;
-    rc = target_open(&d->target, params, mode == VBD_BACK_MODE_R, why);
+    d->target.readonly = mode == VBD_BACK_MODE_R;
+    return 0;
+}
+
+static void tell_opened(const struct blk_dev *d)
+{
+    log_info("disk %u/%u is \"%s\": %llu sectors, %s%s%s%s", d->id.domid, d->id.devid, d->params,
+             (unsigned long long)d->target.sectors, d->target.readonly ? "read-only, " : "",
+             d->target.direct ? "direct" : "through the page cache",
+             d->target.dsync ? ", each write synchronous" : "",
+             d->target.claim_fd < 0 ? "; waits until the guest that has it lets go" : "");
+}
+
+static int blk_open(struct store *s, const char *dir, const struct dev_id *id, void **out,
+                    struct why *why)
+{
+    struct blk_dev *d = calloc(1, sizeof(*d));
+    int rc;
+
+    if (!d)
+        return why_set(why, -ENOMEM, "no memory");
+    d->id = *id;
+    rc = read_own(s, dir, d, why);
+    if (!rc)
+        rc = target_open(&d->target, d->params, d->target.readonly, is_migrating(d), why);
     if (rc) {
         free(d);
         return rc;
@@ -76,18 +116,20 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
     d->live.sectors = d->target.sectors;
     read_limits(s, dir, &d->live);
     d->discard = d->discard && d->target.discard_unit > 0;
-    log_info("disk %u/%u is \"%s\": %llu sectors, %s%s%s", id->domid, id->devid, params,
-             (unsigned long long)d->target.sectors, d->target.readonly ? "read-only, " : "",
-             d->target.direct ? "direct" : "through the page cache",
-             d->target.dsync ? ", each write synchronous" : "");
+    tell_opened(d);
+    d->next = opened;
+    opened = d;
     *out = d;
     return 0;
 }
 
 static void blk_close(void *dev)
 {
-    struct blk_dev *d = dev;
+    struct blk_dev *d = dev, **at = &opened;
 
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
     target_close(&d->target);
     free(d);
 }
@@ -126,6 +168,15 @@ static int blk_refresh(void *dev, const struct backend_look *at, void *payload, 
     d->live = l;
     memcpy(payload, &l, sizeof(l));
     return (int)sizeof(l);
+}
+
+static bool blk_has_changed(void *dev)
+{
+    struct blk_dev *d = dev;
+
+    if (d->target.claim_fd < 0)
+        return target_claim(&d->target, d->params) == 0;
+    return target_size_differs(&d->target);
 }
 
 static uint32_t info_flags(const struct blk_dev *d)
@@ -351,11 +402,14 @@ static int read_front(const struct blk_dev *d, struct store *s, store_txn t, con
 static int blk_read_front(void *dev, struct store *s, store_txn t, const char *front_dir,
                           void *payload, struct why *why)
 {
+    struct blk_dev *d = dev;
     struct blk_connect c;
     int rc;
 
+    if (target_claim(&d->target, d->params))
+        return -EAGAIN; /* blk_has_changed() looks after it */
     memset(&c, 0, sizeof(c));
-    rc = read_front(dev, s, t, front_dir, &c, why);
+    rc = read_front(d, s, t, front_dir, &c, why);
     if (rc)
         return rc;
     memcpy(payload, &c, sizeof(c));
@@ -372,4 +426,5 @@ const struct backend_class blk_backend_class = {
     .setup = blk_setup,
     .read_front = blk_read_front,
     .refresh = blk_refresh,
+    .has_changed = blk_has_changed,
 };

@@ -18,6 +18,10 @@ enum {
     BLK_INDIRECT_SEGS = REQ_SEGS_MAX,              /* 1 MiB in one request */
 };
 
+/* drvdomd only, before any device: a disk that another guest has under the same device number is
+ * not refused but waited for (`xl migrate` to the same host). */
+void blk_allow_local_migration(void);
+
 /* SETUP payload; with it go the disk's descriptor and, if the disk can go away, that of its size in
  * sysfs. */
 struct blk_setup {

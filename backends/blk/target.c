@@ -67,20 +67,40 @@ static int check_kind(struct target *t, const char *path, struct why *why)
     return 0;
 }
 
-/* The claim is a descriptor of its own that never leaves drvdomd: a worker's io_uring lets go of
- * its files some time after the process has ended, and the next guest must not wait for that. */
-static int open_and_claim(struct target *t, const char *path)
+static int open_flags(const struct target *t)
 {
-    int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (t->readonly ? O_RDONLY : O_RDWR);
+    return O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (t->readonly ? O_RDONLY : O_RDWR);
+}
 
-    /* For a block device O_EXCL without O_CREAT means: fail when a file system or another exclusive
-     * opener has it.  The lock tells readers and writers of one target apart. */
-    t->claim_fd = open(path, flags | (t->blockdev && !t->readonly ? O_EXCL : 0));
-    if (t->claim_fd < 0)
+/* The claim is a descriptor of its own that never leaves drvdomd: a worker's io_uring lets go of
+ * its files some time after the process has ended, and the next guest must not wait for that.
+ * For a block device O_EXCL without O_CREAT means: fail when a file system or another exclusive
+ * opener has it.  The lock tells readers and writers of one target apart. */
+int target_claim(struct target *t, const char *params)
+{
+    int fd, rc;
+
+    if (t->claim_fd >= 0)
+        return 0;
+    fd = open(params, open_flags(t) | (t->blockdev && !t->readonly ? O_EXCL : 0));
+    if (fd < 0)
         return -errno;
-    if (flock(t->claim_fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
-        return -errno;
-    t->fd = open(path, flags);
+    if (flock(fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
+        rc = -errno;
+        close(fd);
+        return rc;
+    }
+    t->claim_fd = fd;
+    return 0;
+}
+
+static int open_and_claim(struct target *t, const char *path, bool later)
+{
+    int rc = target_claim(t, path);
+
+    if (rc && !(later && (rc == -EBUSY || rc == -EWOULDBLOCK)))
+        return rc;
+    t->fd = open(path, open_flags(t));
     return t->fd < 0 ? -errno : 0;
 }
 
@@ -96,12 +116,24 @@ static int get_bytes(const struct target *t, uint64_t *bytes)
     return 0;
 }
 
+/* In sectors; what we knew when it cannot be told now. */
+static uint64_t size_now(const struct target *t)
+{
+    uint64_t bytes;
+
+    return get_bytes(t, &bytes) == 0 && bytes >= BLKIF_SECTOR ? bytes / BLKIF_SECTOR : t->sectors;
+}
+
+bool target_size_differs(const struct target *t)
+{
+    return size_now(t) != t->sectors;
+}
+
 bool target_resized(struct target *t)
 {
-    uint64_t bytes = 0, before = t->sectors;
+    uint64_t before = t->sectors;
 
-    if (get_bytes(t, &bytes) == 0 && bytes >= BLKIF_SECTOR)
-        t->sectors = bytes / BLKIF_SECTOR;
+    t->sectors = size_now(t);
     return t->sectors != before;
 }
 
@@ -252,7 +284,7 @@ static void choose_durability(struct target *t)
     t->physical_bytes = physical;
 }
 
-int target_open(struct target *t, const char *params, bool readonly, struct why *why)
+int target_open(struct target *t, const char *params, bool readonly, bool later, struct why *why)
 {
     int rc;
 
@@ -260,7 +292,7 @@ int target_open(struct target *t, const char *params, bool readonly, struct why 
     rc = check_kind(t, params, why);
     if (rc)
         return rc;
-    rc = open_and_claim(t, params);
+    rc = open_and_claim(t, params, later);
     if (rc)
         why_open(why, rc, params, readonly);
     else

@@ -18,7 +18,7 @@
 
 struct target {
     int fd;           /* what the worker gets */
-    int claim_fd;     /* keeps others out */
+    int claim_fd;     /* keeps others out; -1: not claimed yet */
     int alive_fd;     /* size of the whole disk below, in sysfs; -1: there is none (memory) */
     uint64_t sectors; /* whole ones of 512 bytes */
     uint32_t physical_bytes;
@@ -33,14 +33,20 @@ struct target {
 };
 
 /* Opens `params` as xenstore has it.  A writer excludes every other holder (O_EXCL on a block
- * device, flock on both), readers share.  0, or -errno with *why in words for the administrator.
- * Blocks as open(2) does. */
-int target_open(struct target *t, const char *params, bool readonly, struct why *why) must_check;
+ * device, flock on both), readers share.  With `later` a target that somebody holds is opened all
+ * the same, and target_claim() must succeed before it is used.  0, or -errno with *why in words for
+ * the administrator.  Blocks as open(2) does. */
+int target_open(struct target *t, const char *params, bool readonly, bool later,
+                struct why *why) must_check;
+/* 0 when the target is ours alone (as far as `readonly` asks for that), else -errno. */
+int target_claim(struct target *t, const char *params) must_check;
 void target_close(struct target *t);
 
 /* Looks whether the target has become larger or smaller: true and t->sectors is new.  A size of 0
  * (a medium gone, a device failing) is not taken over: requests fail by themselves then. */
 bool target_resized(struct target *t);
+/* Would it say so? */
+bool target_size_differs(const struct target *t);
 
 /* Makes a file larger or smaller; t->sectors stays until target_resized().  0, or -errno and why.
  */

@@ -57,6 +57,7 @@ static void on_drop(void *arg)
     table_drop(dev);
     /* The toolstack may have made the same directory again meanwhile: that is a new device. */
     watch_recheck(d, class, &id);
+    watch_targets(d); /* somebody may wait for its disk */
 }
 
 /* No worker, and the target free for others. */
@@ -288,8 +289,8 @@ static void on_timer(void *arg)
     step(arg, XB_TIMER);
 }
 
-/* Limits or the size of a connected device may have changed.  Size keys and state go into one
- * transaction: that is how frontends are told (peers 3.2, blkif.h). */
+/* Limits or the size of a device may have changed.  Size keys and state go into one transaction:
+ * that is how connected frontends are told (peers 3.2, blkif.h), and what others find. */
 static void refresh(struct device *dev, bool all)
 {
     const struct backend_look at = {.s = dev->d->store,
@@ -298,12 +299,19 @@ static void refresh(struct device *dev, bool all)
                                     .all = all,
                                     .asked = dev->xenbus.adapting};
     uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
-    bool announce = false;
+    enum xenbus_phase phase = dev->xenbus.phase;
+    bool idle = phase == XB_WAITING || phase == XB_CLOSED, announce = false;
     int n;
 
-    if (gone(dev) || dev->xenbus.phase != XB_SERVING || !dev->class->refresh)
+    if (gone(dev) || !dev->target || !dev->class->refresh ||
+        !(phase == XB_SERVING || (idle && dev->class->has_changed)))
         return;
     n = dev->class->refresh(dev->target, &at, payload, &announce, &dev->why);
+    if (idle) { /* the worker hears of it when it is connected */
+        if (announce && phase == XB_WAITING)
+            (void)write_state(dev, XENBUS_INIT_WAIT);
+        return;
+    }
     if (n < 0) {
         serving_ended(dev, dev->why.text);
         return;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/blk/conn.h"
 #include "backends/net/conn.h"
 #include "driver-domain/drvdomd/keeper.h"
 #include "driver-domain/drvdomd/keys.h"
@@ -23,7 +24,7 @@
 
 static const char usage[] =
     "usage: drvdomd [--bin DIR] [--log error|warn|info|debug] [--any-source-mac] "
-    "[--allow-test-kill]\n"
+    "[--local-migration] [--allow-test-kill]\n"
     "\n"
     "Serves the block and network devices that the toolstack attaches to this domain\n"
     "(disk=[...,backend=NAME] and vif=[...,backend=NAME] of xl.cfg).\n"
@@ -31,6 +32,7 @@ static const char usage[] =
     "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
     "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
     "  --any-source-mac   let guests send from other MAC addresses than their own\n"
+    "  --local-migration  let two guests have one disk under the same number, one after the other\n"
     "  --allow-test-kill  die on request of dom0 (drvdom-schema(5)): for the tests of recovery\n"
     "  --version    print the version and exit\n"
     "  --help       print this and exit\n"
@@ -61,6 +63,7 @@ static int parse_options(int argc, char **argv)
         {"bin", required_argument, NULL, 'b'},
         {"log", required_argument, NULL, 'l'},
         {"any-source-mac", no_argument, NULL, 'm'},
+        {"local-migration", no_argument, NULL, 'L'},
         {"allow-test-kill", no_argument, NULL, 'k'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -88,6 +91,9 @@ static int parse_options(int argc, char **argv)
             break;
         case 'm':
             net_allow_any_source();
+            break;
+        case 'L':
+            blk_allow_local_migration();
             break;
         case 'k':
             daemon_state.allow_test_kill = true;

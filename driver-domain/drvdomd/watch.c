@@ -19,6 +19,9 @@
 /* Every so often all devices get a look, so that a lost event costs a delay and not a device. */
 #define HOUSEKEEPING_NS UINT64_C(30000000000)
 
+/* How long a disk's new size may stay unnoticed. */
+#define TARGETS_NS UINT64_C(1000000000)
+
 static const struct backend_class *const classes[] = {&blk_backend_class, &net_backend_class};
 
 static const char BACKEND_TOKEN[] = "backends";
@@ -213,6 +216,25 @@ static void watch_outside(struct drvdomd *d)
     }
 }
 
+void watch_targets(struct drvdomd *d)
+{
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        const struct device *dev = d->dev[i];
+
+        if (dev && dev->target && dev->class->has_changed && dev->class->has_changed(dev->target))
+            device_look(d->dev[i]);
+    }
+}
+
+/* Nobody tells us that a disk has grown: it is looked at, which costs one system call each. */
+static void on_targets(void *arg)
+{
+    struct drvdomd *d = arg;
+
+    watch_targets(d);
+    loop_timer_set(&d->loop, &d->targets, TARGETS_NS);
+}
+
 int watch_start(struct drvdomd *d)
 {
     int rc;
@@ -221,12 +243,14 @@ int watch_start(struct drvdomd *d)
 
     d->store_watch = (struct loop_fd){.fd = store_fd(d->store), .fn = on_store, .arg = d};
     d->housekeeping = (struct loop_timer){.fn = on_housekeeping, .arg = d};
+    d->targets = (struct loop_timer){.fn = on_targets, .arg = d};
     rc = loop_add(&d->loop, &d->store_watch, EPOLLIN);
     if (!rc)
         rc = store_watch(d->store, BACKENDS_DIR, BACKEND_TOKEN);
     if (rc)
         return rc;
     on_housekeeping(d);
+    on_targets(d);
     return 0;
 }
 

@@ -13,6 +13,9 @@ int watch_start(struct drvdomd *d) must_check;
 /* Finds every device directory there is; unknown ones become devices, all get a look. */
 void watch_scan(struct drvdomd *d);
 
+/* Looks whether targets have changed, or can be had now. */
+void watch_targets(struct drvdomd *d);
+
 /* Looks whether the directory of a device that was dropped is there (again). */
 void watch_recheck(struct drvdomd *d, const struct backend_class *class, const struct dev_id *id);
 

@@ -67,6 +67,11 @@ struct backend_class {
      * class, or -errno; and its emptying.  May be NULL. */
     int (*events_open)(void);
     void (*events_drain)(int fd);
+
+    /* Has the target itself changed, so that a look is due?  Asked often: without the store, and
+     * without blocking.  A class that has it is asked to refresh() also before a frontend connects.
+     * May be NULL. */
+    bool (*has_changed)(void *dev);
 };
 
 extern const struct backend_class blk_backend_class;

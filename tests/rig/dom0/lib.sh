@@ -3,6 +3,7 @@
 # shellcheck shell=dash disable=SC2034,SC3043,SC2086,SC2154
 
 RIG_LOG=/var/log/xen/console
+export LIBXL_SAVE_HELPER=/bin/libxl-save-helper # not where Debian has it
 
 uptime_now() {
     cut -d' ' -f1 /proc/uptime

@@ -127,7 +127,7 @@ image_dom0() {
     local d=$IMG/dom0 xen=usr/lib/xen-$XEN_VERSION/bin p
     skeleton "$d"
     mkdir -p "$d"/etc/xen "$d"/var/log/xen/console "$d"/var/lib/xen "$d"/boot
-    add_programs "$d" "$xen"/{xl,xenstored,xenconsoled,xen-init-dom0,xen-diag} usr/bin/xenstore
+    add_programs "$d" "$xen"/{xl,xenstored,xenconsoled,xen-init-dom0,xen-diag,libxl-save-helper} usr/bin/xenstore
     # busybox's names would be found first: xenstore's are links to the one client
     for p in read write rm list ls exists watch chmod; do
         ln -s xenstore "$d/bin/xenstore-$p"
