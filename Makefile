@@ -157,7 +157,7 @@ bins: $(BINS)
 
 # --- unit tests: tests/unit/test_X.c, a libcheck program each ------------------------------------
 # Under the thread sanitizer only those that have threads.
-TESTS := $(if $(filter tsan,$(MODE)),base ring journal blk_queue blk_proto net_queue,*)
+TESTS := $(if $(filter tsan,$(MODE)),base ring journal blk_queue blk_rmw blk_proto net_queue,*)
 UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard $(TESTS:%=tests/unit/test_%.c)))
 ALL_A := $(foreach r,tools guard init drvdomd image netfront blkfront front net blk schema xen base,$(B)/lib/$(r).a)
 # Both frontends have the same names for the same things: a test gets one of them.
@@ -250,9 +250,9 @@ deps:
 	fi
 
 # --- the rig: real Xen in QEMU.  What runs there are release builds --------------------------------
-# Three driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
+# Driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
 # build/image-test has disks in its own memory, for the scenarios without passthrough; build/image-stages
-# has one behind dm-delay.
+# has one behind dm-delay, build/image-4kn one of 4096-byte sectors.
 .PHONY: images demo
 RIG_ROOT  := build/rig-cache/root
 IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin
@@ -265,6 +265,8 @@ images:
 	    -o build/image-test >build/image-test.log || { cat build/image-test.log; exit 1; }
 	$(Q)$(IMG_BUILD) --config tests/rig/stages-domain.conf \
 	    -o build/image-stages >build/image-stages.log || { cat build/image-stages.log; exit 1; }
+	$(Q)$(IMG_BUILD) --config tests/rig/4kn-domain.conf \
+	    -o build/image-4kn >build/image-4kn.log || { cat build/image-4kn.log; exit 1; }
 # Programs that are no drvdomd, for bad-upgrade-rolls-back.
 images: build/rig-bad/exits build/rig-bad/hangs
 build/rig-bad/%:
@@ -303,6 +305,7 @@ loop: bins fakexen $(B)/test/keeper
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/blk-live
+	@BIN=$(B)/bin tests/loop/blk-4kn
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools

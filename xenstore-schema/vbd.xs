@@ -19,7 +19,8 @@ key params
     owner    toolstack
     required Initialising
     summary  What to serve: a block device or file in the driver domain, or another target
-    text     As the administrator wrote it (target=). Empty: a CD-ROM drive without a medium.
+    text     As the administrator wrote it (target=), see drvdomd(8). Empty: a CD-ROM drive without
+    text     a medium.
 key type
     type     enum phy file tap qdisk standalone
     owner    toolstack
@@ -69,6 +70,8 @@ key direct-io-safe
     owner    toolstack
     default  0
     summary  1: the target may be opened with O_DIRECT
+    text     drvdom uses O_DIRECT wherever the target can do it, in either case: what is written is a
+    text     private copy, so that no guest's page is lent to a network or file system underneath.
 key specification
     type     enum xen virtio
     owner    toolstack
@@ -134,7 +137,7 @@ key physical-sector-size
     type     uint 512..1048576 pow2
     optional
     summary  Hint: size of the disk's own sectors
-    text     Nanos refuses a disk whose value is not 512.
+    text     Nanos refuses a disk whose value is not 512: target=512n:PATH leaves it out.
 key info
     type     uint 0..7
     required InitWait

@@ -124,6 +124,9 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
         return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
+    if (b->setup.block < BLKIF_SECTOR || b->setup.block > BLKIF_PAGE ||
+        (b->setup.block > BLKIF_SECTOR && b->setup.queues > 1))
+        return why_set(why, -EPROTO, "SETUP with sectors of %u bytes", b->setup.block);
     b->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->done_fd < 0)
         return why_set(why, -errno, "eventfd: %s", strerror(errno));

@@ -19,6 +19,8 @@
 struct blk_dev {
     struct target target;
     char params[SCHEMA_STRING_MAX + 1]; /* what it was opened from */
+    const char *path;                   /* in params, behind the options */
+    bool hide_physical;
     struct dev_id id;
     struct blk_dev *next; /* in `opened` */
     bool cdrom, removable, discard;
@@ -44,7 +46,7 @@ static bool is_migrating(const struct blk_dev *d)
 {
     for (const struct blk_dev *o = opened; o && local_migration; o = o->next) {
         if (o->id.domid != d->id.domid && o->id.devid == d->id.devid &&
-            o->target.readonly == d->target.readonly && strcmp(o->params, d->params) == 0)
+            o->target.readonly == d->target.readonly && strcmp(o->path, d->path) == 0)
             return true;
     }
     return false;
@@ -66,6 +68,15 @@ static void read_limits(struct store *s, const char *dir, struct blk_live *l)
     l->bytes = 0;
 }
 
+/* params=[512n:]PATH: an option is a word that no absolute path begins with. */
+static void read_options(struct blk_dev *d)
+{
+    static const char native[] = "512n:";
+
+    d->hide_physical = strncmp(d->params, native, sizeof(native) - 1) == 0;
+    d->path = d->params + (d->hide_physical ? sizeof(native) - 1 : 0);
+}
+
 static int read_own(struct store *s, const char *dir, struct blk_dev *d, struct why *why)
 {
     enum vbd_back_mode mode;
@@ -83,6 +94,7 @@ static int read_own(struct store *s, const char *dir, struct blk_dev *d, struct 
     if (rc)
         return why_set(why, rc, "backend directory %s: %s", dir,
                        rc == -EINVAL ? schema_last_error() : strerror(-rc));
+    read_options(d);
     d->cdrom = type == VBD_BACK_DEVICE_TYPE_CDROM;
     d->target.readonly = mode == VBD_BACK_MODE_R;
     return 0;
@@ -108,7 +120,7 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
     d->id = *id;
     rc = read_own(s, dir, d, why);
     if (!rc)
-        rc = target_open(&d->target, d->params, d->target.readonly, is_migrating(d), why);
+        rc = target_open(&d->target, d->path, d->target.readonly, is_migrating(d), why);
     if (rc) {
         free(d);
         return rc;
@@ -175,7 +187,7 @@ static bool blk_has_changed(void *dev)
     struct blk_dev *d = dev;
 
     if (d->target.claim_fd < 0)
-        return target_claim(&d->target, d->params) == 0;
+        return target_claim(&d->target, d->path) == 0;
     return target_size_differs(&d->target);
 }
 
@@ -187,11 +199,13 @@ static uint32_t info_flags(const struct blk_dev *d)
 
 /* As many queues as processors serve them; a guest uses at most one per processor of its own.
  * DRVDOM_BLK_QUEUES is for tests on a single processor. */
-static uint32_t queues_offered(void)
+static uint32_t queues_offered(const struct blk_dev *d)
 {
     const char *want = getenv("DRVDOM_BLK_QUEUES");
     long n = want ? strtol(want, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (d->target.block > BLKIF_SECTOR)
+        return 1; /* see rmw.h */
     return n < 1 ? 1 : n > BLK_QUEUES_MAX ? BLK_QUEUES_MAX : (uint32_t)n;
 }
 
@@ -209,7 +223,7 @@ static int publish_discard(const struct blk_dev *d, struct store *s, store_txn t
     return rc;
 }
 
-static int publish_features(struct store *s, store_txn t, const char *dir)
+static int publish_features(const struct blk_dev *d, struct store *s, store_txn t, const char *dir)
 {
     int rc = vbd_back_rm_resize(s, t, dir);
 
@@ -222,7 +236,7 @@ static int publish_features(struct store *s, store_txn t, const char *dir)
     if (!rc)
         rc = vbd_back_set_feature_max_indirect_segments(s, t, dir, BLK_INDIRECT_SEGS);
     if (!rc)
-        rc = vbd_back_set_multi_queue_max_queues(s, t, dir, queues_offered());
+        rc = vbd_back_set_multi_queue_max_queues(s, t, dir, queues_offered(d));
     if (!rc)
         rc = vbd_back_set_max_ring_page_order(s, t, dir, BLK_RING_ORDER_MAX);
     if (!rc)
@@ -240,12 +254,12 @@ static int blk_publish(void *dev, struct store *s, store_txn t, const char *dir)
     if (!rc)
         rc = vbd_back_set_info(s, t, dir, info_flags(d));
     /* A hint; left out where it says nothing, because Nanos refuses a disk that has it. */
-    if (!rc && d->target.physical_bytes > BLKIF_SECTOR &&
+    if (!rc && !d->hide_physical && d->target.physical_bytes > BLKIF_SECTOR &&
         d->target.sectors * BLKIF_SECTOR % d->target.physical_bytes == 0)
         rc = vbd_back_set_physical_sector_size(s, t, dir, d->target.physical_bytes);
     if (!rc)
         rc = publish_discard(d, s, t, dir);
-    return rc ? rc : publish_features(s, t, dir);
+    return rc ? rc : publish_features(d, s, t, dir);
 }
 
 static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
@@ -255,7 +269,8 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
 
     memset(&p, 0, sizeof(p)); /* padding too: it crosses to another process */
     p.sectors = d->target.sectors;
-    p.queues = queues_offered();
+    p.queues = queues_offered(d);
+    p.block = d->target.block;
     p.discard_unit = d->discard ? d->target.discard_unit : 0;
     p.blockdev = d->target.blockdev;
     p.readonly = d->target.readonly;
@@ -393,9 +408,9 @@ static int read_front(const struct blk_dev *d, struct store *s, store_txn t, con
         rc = vbd_front_get_feature_stamps(s, t, dir, &c->stamps);
     if (rc)
         return front_error(rc, why);
-    if (c->queues > queues_offered())
+    if (c->queues > queues_offered(d))
         return why_set(why, -EINVAL, "frontend: %u queues wanted, %u offered", c->queues,
-                       queues_offered());
+                       queues_offered(d));
     return read_queues(s, t, dir, c, numbered, why);
 }
 
@@ -406,7 +421,7 @@ static int blk_read_front(void *dev, struct store *s, store_txn t, const char *f
     struct blk_connect c;
     int rc;
 
-    if (target_claim(&d->target, d->params))
+    if (target_claim(&d->target, d->path))
         return -EAGAIN; /* blk_has_changed() looks after it */
     memset(&c, 0, sizeof(c));
     rc = read_front(d, s, t, front_dir, &c, why);

@@ -27,6 +27,7 @@ void blk_allow_local_migration(void);
 struct blk_setup {
     uint64_t sectors;      /* of 512 bytes */
     uint32_t queues;       /* offered */
+    uint32_t block;        /* bytes that the disk reads and writes as a whole: 512, or rmw.h */
     uint32_t discard_unit; /* bytes that the target's discards must be aligned to; 0: none */
     bool readonly;
     bool blockdev;

@@ -25,10 +25,13 @@ enum {
 };
 
 /* The first segment keeps its place within the page, so that in the usual case (only the first and
- * last page partly used) no copy crosses a page. */
+ * last page partly used) no copy crosses a page.  Where the disk's sectors are larger, theirs is
+ * the place that is kept: whole ones around the data are moved. */
 bool data_place(struct blk_queue *q, struct io_req *r)
 {
-    uint32_t skip = r->plan.seg[0].off;
+    uint32_t block = q->setup->block;
+    uint32_t lead = (uint32_t)(r->plan.sector * BLKIF_SECTOR % block);
+    uint32_t skip = block == BLKIF_SECTOR ? r->plan.seg[0].off : lead;
     uint32_t npages = (skip + r->len + BLKIF_PAGE - 1) / BLKIF_PAGE;
     int page;
 
@@ -38,6 +41,8 @@ bool data_place(struct blk_queue *q, struct io_req *r)
         return false;
     r->page = (uint32_t)page;
     r->npages = npages;
+    r->lead = lead;
+    r->span = (uint32_t)round_up(lead + r->len, block);
     r->data = q->buf + (size_t)page * BLKIF_PAGE + skip;
     return true;
 }

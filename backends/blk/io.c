@@ -95,6 +95,7 @@ static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
 
     set_state(r, IO_ANSWERED);
     r->status = status;
+    rmw_leave(q, r);
     data_release(q, r);
     if (q->barrier == r) {
         q->barrier = NULL;
@@ -196,15 +197,21 @@ static void push(struct blk_queue *q)
 
 /* ---- the disk ---- */
 
+void io_on_disk(struct io_req *r)
+{
+    set_state(r, IO_ON_DISK);
+}
+
 static void start_data(struct blk_queue *q, struct io_req *r)
 {
-    uint64_t off = r->plan.sector * BLKIF_SECTOR + r->moved;
+    uint64_t off = r->plan.sector * BLKIF_SECTOR - r->lead + r->moved;
+    uint8_t *at = r->data - r->lead + r->moved;
 
     set_state(r, IO_ON_DISK);
     if (r->plan.action == REQ_READ)
-        disk_read(&q->disk, index_of(q, r), r->data + r->moved, r->len - r->moved, off);
+        disk_read(&q->disk, index_of(q, r), at, r->span - r->moved, off);
     else
-        disk_write(&q->disk, index_of(q, r), r->data + r->moved, r->len - r->moved, off);
+        disk_write(&q->disk, index_of(q, r), at, r->span - r->moved, off);
 }
 
 /* False: the range holds no whole unit, and keeping data that may be discarded is allowed. */
@@ -321,8 +328,7 @@ void io_copied(struct blk_queue *q, struct io_req *r)
 
 /* ---- taking ---- */
 
-/* Its data has a place. */
-static void go(struct blk_queue *q, struct io_req *r)
+void io_may_go(struct blk_queue *q, struct io_req *r)
 {
     if (r->plan.action == REQ_WRITE)
         copy(q, r);
@@ -330,12 +336,20 @@ static void go(struct blk_queue *q, struct io_req *r)
         advance(q, r);
 }
 
+/* Its data has a place. */
+static void go(struct blk_queue *q, struct io_req *r)
+{
+    if (r->plan.action == REQ_READ || rmw_enter(q, r))
+        io_may_go(q, r);
+}
+
 /* A decoded request: on its way, or it waits until there is room for its data (in order). */
 static void begin(struct blk_queue *q, struct io_req *r)
 {
     quota_take(&q->iops, 1);
     if (r->plan.nr_seg == 0) {
-        advance(q, r);
+        if (r->plan.action != REQ_DISCARD || rmw_enter(q, r))
+            advance(q, r);
         return;
     }
     r->len = (uint32_t)(r->plan.nr_sectors * BLKIF_SECTOR);
@@ -513,11 +527,11 @@ void io_replay(struct blk_queue *q)
 /* Reads or writes may end early; the rest is asked for again, and an end of file then answers 0. */
 static bool data_continues(struct blk_queue *q, struct io_req *r, size_t n)
 {
-    assert(n <= r->len - r->moved);
+    assert(n <= r->span - r->moved);
     r->moved += (uint32_t)n;
-    if (r->moved < r->len)
+    if (r->moved < r->span)
         start_data(q, r);
-    return r->moved < r->len;
+    return r->moved < r->span;
 }
 
 void io_disk_failed(struct blk_queue *q, struct io_req *r, int err)
@@ -539,6 +553,8 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res)
     assert(index < q->nreqs && r->state == IO_ON_DISK);
     teststep(STEP_COMPLETED);
     r->done_ns = q->now_ns;
+    if (rmw_done(q, r, res))
+        return;
     /* step has moved on already: behind STEP_DATA means that this was the data. */
     data = r->step == STEP_DATA + 1 && r->plan.nr_seg > 0;
     if (res < 0 && r->plan.action == REQ_DISCARD && !r->retried &&
@@ -565,6 +581,7 @@ bool io_sweep(struct blk_queue *q)
 
     stats_add(&q->stats->sweeps, 1);
     gone_sweep(q);
+    rmw_retry(q);
     retry_stalled(q);
     if (barrier_is_due(q)) {
         q->barrier_begun = true;
@@ -575,7 +592,7 @@ bool io_sweep(struct blk_queue *q)
     while (q->batch.count > 0)
         data_run(q);
     push(q);
-    return more || barrier_is_due(q) || (q->stalled.head && q->pool.taken == 0);
+    return more || barrier_is_due(q) || q->rmw_due || (q->stalled.head && q->pool.taken == 0);
 }
 
 int io_prepare(struct blk_queue *q, uint32_t slots)
@@ -594,6 +611,8 @@ int io_prepare(struct blk_queue *q, uint32_t slots)
         io_list_add(&q->free, &q->reqs[i]);
     }
     q->in_flight = 0;
+    q->writing = q->waiting = NULL;
+    q->rmw_due = false;
     q->barrier = NULL;
     q->barrier_begun = false;
     gone_start(q);

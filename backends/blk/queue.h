@@ -23,6 +23,7 @@
 #include "backends/blk/pool.h"
 #include "backends/blk/quota.h"
 #include "backends/blk/req.h"
+#include "backends/blk/rmw.h"
 #include "backends/blk/wait.h"
 #include "transport/base/ticks.h"
 #include "transport/xen/backend.h"
@@ -38,8 +39,12 @@
  * FREE -> TAKEN -> ANSWERED -> FREE                            refused
  * COPYING -> TAKEN: an indirect request whose segments have just been read
  * ON_DISK -> ON_DISK: the next step (flush, then data, then flush) or the rest of a short transfer
+ * TAKEN -> ON_DISK -> COPYING -> ON_DISK: a write that reads first (rmw.h)
  */
 enum io_state { IO_FREE, IO_TAKEN, IO_COPYING, IO_ON_DISK, IO_ANSWERED, IO_STATES };
+
+/* Of a write, in this order; NONE on a disk of 512-byte sectors. */
+enum rmw_step { RMW_NONE, RMW_WAITS, RMW_BEGIN, RMW_HEAD, RMW_TAIL, RMW_WRITE };
 
 struct io_req {
     enum io_state state;
@@ -56,11 +61,18 @@ struct io_req {
 
     uint32_t page, npages; /* of the pool; npages 0: none */
     uint8_t *data;
-    uint32_t len, moved; /* bytes in all, and done by the disk */
+    uint32_t len;   /* bytes at `data` */
+    uint32_t lead;  /* bytes before `data` that the disk moves as well, to have whole sectors */
+    uint32_t span;  /* all that the disk moves, from data - lead */
+    uint32_t moved; /* and has moved so far */
     uint32_t batch_at, batch_n;
     /* copied_ns: of a read.  taken_ns 0: not measured, and none of them is to be believed. */
     uint64_t taken_ns, disk_ns, done_ns, copied_ns;
     struct io_req *next;
+
+    enum rmw_step rmw;
+    struct rmw_range range;
+    struct io_req *next_write; /* in q->writing or q->waiting */
 };
 
 struct io_list {
@@ -125,8 +137,10 @@ struct blk_queue {
     uint64_t held_until_ns; /* 0: nothing is held; else nothing is taken from the ring either */
     uint64_t hold_ns;
     bool hold_no_more;
-    bool ring_dead; /* the peer broke it: nothing is put any more */
-    bool stopping;  /* take nothing new */
+    struct io_req *writing, *waiting; /* of rmw.c */
+    bool rmw_due;                     /* one of those waiting may be able to go */
+    bool ring_dead;                   /* the peer broke it: nothing is put any more */
+    bool stopping;                    /* take nothing new */
 
     /* limits */
     uint32_t live_version; /* of `live` that is in use */
@@ -205,6 +219,9 @@ bool io_sweep(struct blk_queue *q);
 /* Nothing more can be taken before something in flight has finished. */
 bool io_is_full(const struct blk_queue *q);
 
+/* Called back by rmw.c: r has what it had to read, and nobody meets it; the disk works for r. */
+void io_may_go(struct blk_queue *q, struct io_req *r);
+void io_on_disk(struct io_req *r);
 /* A disk operation of r failed for good: the guest hears of it. */
 void io_disk_failed(struct blk_queue *q, struct io_req *r, int err);
 

@@ -121,7 +121,9 @@ static uint64_t size_now(const struct target *t)
 {
     uint64_t bytes;
 
-    return get_bytes(t, &bytes) == 0 && bytes >= BLKIF_SECTOR ? bytes / BLKIF_SECTOR : t->sectors;
+    if (get_bytes(t, &bytes) || bytes < t->granule)
+        return t->sectors;
+    return bytes / t->granule * (t->granule / BLKIF_SECTOR);
 }
 
 bool target_size_differs(const struct target *t)
@@ -152,43 +154,54 @@ int target_set_size(struct target *t, uint64_t sectors, struct why *why)
 
 static int read_size(struct target *t, const char *path, struct why *why)
 {
+    int ro = 0, logical = BLKIF_SECTOR;
     uint64_t bytes = 0;
-    int ro = 0, rc = get_bytes(t, &bytes);
+    int rc = get_bytes(t, &bytes);
 
     if (rc)
         return why_open(why, rc, path, t->readonly);
     if (t->blockdev && !t->readonly && ioctl(t->fd, BLKROGET, &ro) == 0 && ro)
         return why_open(why, -EROFS, path, false);
-    t->sectors = bytes / BLKIF_SECTOR;
+    if (t->blockdev && ioctl(t->fd, BLKSSZGET, &logical) == 0)
+        t->granule = (uint32_t)logical;
+    t->sectors = size_now(t);
     if (t->sectors == 0)
         return why_set(why, -ENOSPC, "disk \"%s\" has a size of %llu bytes; nothing to serve", path,
                        (unsigned long long)bytes);
     return 0;
 }
 
-/* Does a 512-byte read through O_DIRECT work here?  Asking with one real read covers every reason
- * why not: the file system, the sector size, the kernel's age. */
-static bool probe_direct(int fd)
+/* Does a read of so many bytes through O_DIRECT work here?  Asking with one real read covers every
+ * reason why not: the file system, the sector size, the kernel's age. */
+static bool probe_direct(int fd, uint32_t bytes)
 {
     void *page = NULL;
     bool ok;
 
-    if (posix_memalign(&page, BLKIF_PAGE, BLKIF_PAGE))
+    if (posix_memalign(&page, BLKIF_PAGE, 2 * BLKIF_PAGE))
         return false;
-    ok = pread(fd, (char *)page + BLKIF_SECTOR, BLKIF_SECTOR, 0) == BLKIF_SECTOR;
+    ok = pread(fd, (char *)page + bytes, bytes, 0) == (ssize_t)bytes;
     free(page);
     return ok;
 }
 
+/* The smallest piece that can be had directly: 512 bytes, or a larger sector if the disk consists
+ * of whole ones (its odd end would otherwise be out of reach). */
 static void choose_direct(struct target *t)
 {
     int flags = fcntl(t->fd, F_GETFL);
 
     flags &= ~O_NONBLOCK;
-    if (fcntl(t->fd, F_SETFL, flags | O_DIRECT) == 0 && probe_direct(t->fd))
-        t->direct = true;
-    else
-        (void)fcntl(t->fd, F_SETFL, flags & ~O_DIRECT);
+    t->direct = fcntl(t->fd, F_SETFL, flags | O_DIRECT) == 0;
+    for (t->block = BLKIF_SECTOR; t->direct && t->block <= BLKIF_PAGE; t->block *= 2) {
+        if (t->sectors * BLKIF_SECTOR % t->block == 0 && probe_direct(t->fd, t->block)) {
+            t->granule = MAX(t->granule, t->block);
+            return;
+        }
+    }
+    t->direct = false;
+    t->block = BLKIF_SECTOR;
+    (void)fcntl(t->fd, F_SETFL, flags & ~O_DIRECT);
 }
 
 /* First word of a file below queue/ of the disk; a partition's queue is its parent's.  "" when
@@ -288,7 +301,8 @@ int target_open(struct target *t, const char *params, bool readonly, bool later,
 {
     int rc;
 
-    *t = (struct target){.fd = -1, .claim_fd = -1, .alive_fd = -1, .readonly = readonly};
+    *t = (struct target){
+        .fd = -1, .claim_fd = -1, .alive_fd = -1, .readonly = readonly, .granule = BLKIF_SECTOR};
     rc = check_kind(t, params, why);
     if (rc)
         return rc;

@@ -6,7 +6,8 @@
  * An answered write must survive this driver domain (docs/recovery), so:
  *   block device   O_DIRECT: the data is in the device, or its cache, which outlives us
  *   file           O_DIRECT and RWF_DSYNC: allocation and size live in our page cache otherwise
- *   no O_DIRECT    (tmpfs, 4096-byte sectors) through the page cache, each write RWF_DSYNC
+ *   no O_DIRECT    (tmpfs) through the page cache, each write RWF_DSYNC
+ * Where the disk's own sectors are larger than 512 bytes (4Kn) O_DIRECT moves whole ones: rmw.h.
  */
 #ifndef DRVDOM_BLK_TARGET_H
 #define DRVDOM_BLK_TARGET_H
@@ -22,7 +23,10 @@ struct target {
     int alive_fd;     /* size of the whole disk below, in sysfs; -1: there is none (memory) */
     uint64_t sectors; /* whole ones of 512 bytes */
     uint32_t physical_bytes;
-    uint32_t discard_unit;        /* what a discard must be aligned to in bytes; 0: no discard */
+    uint32_t granule;      /* bytes that the size is a multiple of: an odd end of a disk of larger
+                              sectors      cannot be reached */
+    uint32_t block;        /* what is read and written as a whole, in bytes */
+    uint32_t discard_unit; /* what a discard must be aligned to in bytes; 0: no discard */
     uint32_t discard_granularity; /* what is worth discarding, and where it begins */
     uint32_t discard_alignment;
     bool blockdev;

@@ -57,9 +57,8 @@ files_for() {
             ;;
         load-domain) stage_load_domains "$stage" ;;
         driver-domain) stage_driver_domain "$stage" image ;;
-        test-domain) stage_driver_domain "$stage" image-test ;;
-        stages-domain) stage_driver_domain "$stage" image-stages ;;
         trixie-domain) stage_trixie_domain "$stage" ;;
+        *-domain) stage_driver_domain "$stage" "image-${word%-domain}" ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
