@@ -17,7 +17,7 @@ back=/local/domain/$dd/backend/vbd/$g/51712
 resize() {              # MIB
     local start
     start=$(uptime_now)
-    xenstore-write "/local/domain/$dd/data/drvdom/test-kill" "resize /run/disk0.img $1"
+    xenstore-write "$back/resize" $(($1 * 2048)) # what `drvdom resize` does
     xs_wait 10 "$back/sectors" $(($1 * 2048))
     figure "resize.told.$1" "$(elapsed "$start")" s
     wait_for 10 "the guest to see $1 MiB" guest_run g1 "[ \$(cat /sys/block/xvda/size) = $(($1 * 2048)) ]"
