@@ -340,7 +340,8 @@ report-check: $(B)/test/test_latency
 	@tests/report/browser build/report.html
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
-# FUZZ_SECONDS each.  What a run finds is kept in build/fuzz/X; a crash leaves its input there, too.
+# FUZZ_SECONDS each, as many at a time as there are processors.  tests/fuzz/seeds/X is where X begins; what a
+# run finds is kept in build/fuzz/X, and a crash leaves its input there, too.
 .PHONY: fuzz
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
@@ -348,18 +349,16 @@ fuzz_src.req := backends/blk/req.c
 fuzz_src.tx  := backends/net/tx.c backends/net/headers.c
 fuzz_src.rx  := backends/net/rx.c backends/net/headers.c backends/net/hash.c
 fuzz_src.ctrl := backends/net/ctrl.c backends/net/hash.c
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c Makefile $(wildcard backends/*/*.[ch])
+fuzz_src.xenbus := transport/xen/xenbus.c
+fuzz_src.value  := $(addprefix xenstore-schema/,access.c value.c key.c) $(XS_C) tests/fuzz/store.c
+fuzz_src.front  := backends/blk/conn.c transport/base/log.c $(fuzz_src.value)
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch])
 	$(call say,FUZZCC,$@)
 	@mkdir -p $(@D)
-	$(Q)clang -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -O1 -g $(WARN) -fno-sanitize-recover=all \
+	$(Q)clang -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -O1 -g $(WARN) -Wno-format-nonliteral -fno-sanitize-recover=all \
 	    -fsanitize=fuzzer,address,undefined -o $@ $< $(fuzz_src.$*)
 fuzz: $(FUZZ:%=build/fuzz/fuzz_%)
-	@for f in $(FUZZ); do mkdir -p build/fuzz/$$f; \
-	    echo "  FUZZ     $$f for $(FUZZ_SECONDS) s"; \
-	    build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 \
-	        -artifact_prefix=build/fuzz/$$f- build/fuzz/$$f >build/fuzz/$$f.log 2>&1 || \
-	        { tail -n 30 build/fuzz/$$f.log; exit 1; }; \
-	    grep -h number_of_executed_units build/fuzz/$$f.log; done
+	@printf '%s\n' $(FUZZ) | xargs -P $(JOBS) -I{} tests/fuzz/run {} $(FUZZ_SECONDS)
 
 # --- models: re-attach and wake-ups, searched by Spin for every crash point ------------------------
 .PHONY: model model-full

@@ -130,7 +130,8 @@ static void give_up_claim(struct device *dev)
 static void act_connect(struct device *dev)
 {
     uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
-    int rc = keys_read_front(dev, payload);
+    /* Without a worker: it has died, and what its successor does first is to look again. */
+    int rc = dev->pid ? keys_read_front(dev, payload) : -EAGAIN;
 
     if (rc == -EAGAIN) {
         /* Some frontends show their state before their keys: look again at the next event. */

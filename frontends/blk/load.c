@@ -29,6 +29,11 @@ static int push_all(struct bf_conn *c)
     return rc;
 }
 
+static bool is_paced(const struct load *l)
+{
+    return l->every_ns && clock_ns() < l->due_ns;
+}
+
 /* Gives every idle request something to do.  END when nothing will come any more. */
 static enum load_next fill(struct load *l, int *rc)
 {
@@ -39,9 +44,12 @@ static enum load_next fill(struct load *l, int *rc)
 
         if (io->waiting)
             continue;
+        if (is_paced(l))
+            return LOAD_LATER;
         n = l->next(l, io);
         if (n != LOAD_GO)
             continue;
+        l->due_ns = MAX(l->due_ns + l->every_ns, clock_ns());
         io->done = on_done;
         io->arg = l;
         *rc = bf_submit(l->c, &l->c->queue[i % l->c->nr_queues], io);
@@ -61,6 +69,21 @@ static unsigned in_flight(const struct load *l)
     return n;
 }
 
+/* Until the next answer, or until it is time for the next request. */
+static int wait_paced(struct load *l)
+{
+    uint64_t now = clock_ns();
+    unsigned ms = l->due_ns > now ? (unsigned)((l->due_ns - now) / 1000000) + 1 : 0;
+    int rc;
+
+    if (in_flight(l) > 0) {
+        rc = bf_poll(l->c, ms);
+        return rc < 0 ? rc : 0;
+    }
+    (void)bf_sleep(l->c, ms);
+    return 0;
+}
+
 static int turn(struct load *l)
 {
     bool ending = false;
@@ -71,6 +94,10 @@ static int turn(struct load *l)
             ending = fill(l, &rc) == LOAD_END;
         if (!rc)
             rc = push_all(l->c);
+        if (!rc && !ending && is_paced(l)) {
+            rc = wait_paced(l);
+            continue;
+        }
         if (!rc && in_flight(l) == 0 && !ending)
             return bf_fail(l->c, -ENOBUFS, "not one request fits: too few data pages");
         if (rc || in_flight(l) == 0)

@@ -19,7 +19,8 @@ struct load {
     /* Was answered.  0, or -errno ends the run. */
     int (*answered)(struct load *l, struct bf_io *io);
     void *arg;
-    struct hist hist; /* from put to answered */
+    uint64_t every_ns, due_ns; /* a request not more often than that; 0: as fast as they go */
+    struct hist hist;          /* from put to answered */
     uint64_t ops, bytes, began_ns, ended_ns;
     int rc;
     struct bf_io *io; /* `depth` of them */

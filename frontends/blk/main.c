@@ -44,6 +44,7 @@ static const char usage[] =
     "  --from SECTOR  --sectors N   range in units of 512 bytes\n"
     "  --depth N         requests in flight (default 16)\n"
     "  --seconds N       how long verify and bench run (default 3); SIGTERM ends verify earlier\n"
+    "  --rate N          verify: at most N requests a second\n"
     "  --window MS       verify: a line of JSON about every MS milliseconds\n"
     "  --ops N           verify: so many requests instead\n"
     "  --seed N          of data and order (default 1)\n"
@@ -95,6 +96,7 @@ enum option_id {
     O_DEPTH,
     O_SECONDS,
     O_WINDOW,
+    O_RATE,
     O_OPS,
     O_SEED,
     O_GENERATION,
@@ -126,6 +128,7 @@ static const struct option longs[] = {
     {"depth", required_argument, NULL, O_DEPTH},
     {"seconds", required_argument, NULL, O_SECONDS},
     {"window", required_argument, NULL, O_WINDOW},
+    {"rate", required_argument, NULL, O_RATE},
     {"ops", required_argument, NULL, O_OPS},
     {"seed", required_argument, NULL, O_SEED},
     {"generation", required_argument, NULL, O_GENERATION},
@@ -216,6 +219,9 @@ static bool numeric_option(int id, const char *name, const char *text)
         return true;
     case O_SECONDS:
         opt.verify.seconds = (unsigned)number(name, text, 1000000);
+        return true;
+    case O_RATE:
+        opt.verify.rate = (unsigned)number(name, text, 1000000);
         return true;
     case O_WINDOW:
         opt.verify.window_ms = (unsigned)number(name, text, 1000000);

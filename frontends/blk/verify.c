@@ -289,6 +289,8 @@ int verify_random(struct bf_conn *c, const struct verify_options *o, struct veri
     struct verify *v = calloc(1, sizeof(*v));
     int rc = v ? begin(v, c, o, r) : -ENOMEM;
 
+    if (!rc && o->rate)
+        v->load.every_ns = UINT64_C(1000000000) / o->rate;
     if (!rc)
         rc = run(v, next_random);
     if (!rc)

@@ -15,6 +15,7 @@ struct verify_options {
     unsigned depth;
     uint64_t ops; /* of verify; 0: by time */
     unsigned seconds;
+    unsigned rate; /* of verify: at most so many requests a second; 0: no limit */
     bool plain;    /* whole pages only */
     bool sync_ops; /* flush and barrier among the requests */
     bool discard;  /* discard, too */

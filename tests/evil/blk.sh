@@ -73,32 +73,10 @@ row() { # name, what, command...
         "$result" "$began" "$(date +%s.%3N)" "$2" >>"$dir/rows"
 }
 
-# For each row the median of the victim's p99 in the windows that lie in it, and what it is of the same
-# beside a polite neighbour, who was the first "row".
 latencies() {
     windows >"$dir/windows"
-    rows_done | awk -v windows="$dir/windows" '
-        function median(v, n,    i, j, t) {
-            for (i = 2; i <= n; i++)
-                for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-            return v[int((n + 1) / 2)]
-        }
-        BEGIN { while ((getline line < windows) > 0) { split(line, f, " "); end[++w] = f[1]; p99[w] = f[2] } }
-        {
-            n = 0
-            for (i = 1; i <= w; i++) if (end[i] > $3 && end[i] - 0.1 < $4) v[++n] = p99[i]
-            if (n == 0) { print $1 ": the victim was not served"; bad = 1; next }
-            m = median(v, n)
-            if (!base) { base = m; printf "      polite neighbour: p99 %d us\n", m; next }
-            ratio[++rows] = m / base
-            if (m / base > worst) { worst = m / base; who = $1 }
-            printf "%s %s=%.2f", rows % 12 == 1 ? "\n     " : "", $1, m / base
-        }
-        END {
-            printf "\n      the victim'"'"'s p99 beside a row, median of rows: %.2f times; highest: %.2f (%s)\n",
-                median(ratio, rows), worst, who
-            exit bad
-        }'
+    rows_done | awk -v windows="$dir/windows" -f "$top/tests/evil/beside.awk" | sed 's/^/      /'
+    [ "${PIPESTATUS[1]}" = 0 ]
 }
 all_rows() { # each of the catalogue is there, by name
     local missing='' n

@@ -453,6 +453,44 @@ START_TEST(reconfiguring_too_early)
 }
 END_TEST
 
+/* Found by fuzz_xenbus: it was forgotten that there is no worker, and a start went into the void.
+ */
+START_TEST(worker_lost_while_closed)
+{
+    const struct row rows[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_LOOK, 6, CLOSE_UP, XB_CLOSING},
+        {XB_DISCONNECTED, 6, 0, XB_CLOSING},
+        {XB_TIMER, 6, TO_CLOSED, XB_CLOSED},
+        {XB_TIMER, 6, 0, XB_CLOSED},
+        {XB_FAULT, 6, 0, XB_CLOSED}, /* it dies */
+        {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 1, XB_ACT_INIT_WAIT | XB_ACT_DWELL, XB_WAITING},
+    };
+    run(true, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
+/* Found by fuzz_xenbus: the way back began with taking up a connection that was no more. */
+START_TEST(adopted_and_lost_for_good)
+{
+    struct xenbus_dev d;
+    struct xenbus_view v = view(4);
+
+    xenbus_adopt(&d, true);
+    ck_assert_uint_eq(xenbus_step(&d, XB_LOOK, &v), XB_ACT_OPEN);
+    ck_assert_uint_eq(xenbus_step(&d, XB_OPENED, &v), XB_ACT_RESUME);
+    ck_assert_uint_eq(xenbus_step(&d, XB_FAULT, &v), XB_ACT_CLOSING | XB_ACT_GAP);
+    v = view(6);
+    ck_assert_uint_eq(xenbus_step(&d, XB_TIMER, &v), TO_CLOSED);
+    v = view(1);
+    ck_assert_uint_eq(xenbus_step(&d, XB_TIMER, &v), XB_ACT_OPEN);
+    ck_assert_uint_eq(xenbus_step(&d, XB_OPENED, &v), XB_ACT_INIT_WAIT | XB_ACT_DWELL);
+}
+END_TEST
+
 START_TEST(names)
 {
     ck_assert_str_eq(xenbus_state_name(2), "InitWait");
@@ -487,6 +525,8 @@ int main(void)
     tcase_add_test(t, adopted_in_state_4);
     tcase_add_test(t, reconfigured_while_served);
     tcase_add_test(t, reconfiguring_too_early);
+    tcase_add_test(t, worker_lost_while_closed);
+    tcase_add_test(t, adopted_and_lost_for_good);
     tcase_add_test(t, names);
     suite_add_tcase(s, t);
     r = srunner_create(s);

@@ -225,6 +225,7 @@ static unsigned in_connecting(struct xenbus_dev *d, enum xenbus_event ev,
     case XB_WORKER_LOST:
         return open_again(d, d->resume);
     case XB_FAULT:
+        d->resume = false;
         d->dead = true;
         return start_closing(d, v, false);
     default:
@@ -257,6 +258,8 @@ unsigned xenbus_step(struct xenbus_dev *d, enum xenbus_event ev, const struct xe
             d->drained = d->dead = true; /* a lost worker holds nothing any more */
         return closing(d, v);
     case XB_CLOSED:
+        if (ev == XB_FAULT || ev == XB_WORKER_LOST)
+            d->dead = true;
         return closed(d, v);
     case XB_FAILED:
         /* The frontend's end is all that a toolstack which gave up leaves us to see. */

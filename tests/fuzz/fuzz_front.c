@@ -1,0 +1,118 @@
+/*
+ * libFuzzer: what a frontend writes into xenstore, read as drvdomd reads it (backends/blk/conn.c).
+ *
+ * Input: lines "KEY=VALUE", or "KEY" alone for a node without rights; values are any bytes but
+ * newline. "B/" before a key puts it into our own directory, else it is the frontend's.  The store
+ * is ours: no xenstored, and the target is always there.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/blk/conn.h"
+#include "backends/blk/target.h"
+#include "tests/fuzz/store.h"
+#include "transport/base/log.h"
+#include "transport/xen/backend.h"
+
+enum { SECTORS = 4096, QUEUES = 4 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+/* ---- the target ---- */
+
+int target_open(struct target *t, const char *params, bool readonly, struct why *why)
+{
+    (void)params, (void)why;
+    memset(t, 0, sizeof(*t));
+    t->fd = t->claim_fd = -1;
+    t->sectors = SECTORS;
+    t->readonly = readonly;
+    return 0;
+}
+
+void target_close(struct target *t)
+{
+    (void)t;
+}
+
+bool target_resized(struct target *t)
+{
+    (void)t;
+    return false;
+}
+
+int why_set(struct why *w, int err, const char *fmt, ...)
+{
+    (void)fmt;
+    w->text[0] = '!';
+    return err;
+}
+
+/* ---- what must hold ---- */
+
+static void check_pages(const struct blk_connect *c)
+{
+    for (unsigned q = 0; q < c->queues; q++) {
+        for (unsigned k = 0; k < c->ring_pages; k++) {
+            for (unsigned i = 0; i <= q; i++) {
+                unsigned n = i == q ? k : c->ring_pages;
+
+                for (unsigned j = 0; j < n; j++)
+                    assert(c->queue[i].ring_ref[j] != c->queue[q].ring_ref[k]);
+            }
+        }
+    }
+}
+
+static void check_connect(const struct blk_connect *c)
+{
+    assert(c->queues >= 1 && c->queues <= QUEUES);
+    assert(c->ring_pages >= 1 && c->ring_pages <= BLK_RING_PAGES_MAX && is_pow2(c->ring_pages));
+    assert(c->abi == BLKIF_ABI_X86_64 || c->abi == BLKIF_ABI_X86_32);
+    assert(c->live.sectors == SECTORS);
+    check_pages(c);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    setenv("DRVDOM_BLK_QUEUES", "4", 1);
+    log_set_level(LOG_ERROR);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct backend_class *class = &blk_backend_class;
+    struct store s = {(const char *)data, size};
+    struct dev_id id = {.domid = 7, .devid = 51712};
+    /* In memory of exactly the promised size: a sanitizer sees any reach beyond. */
+    uint8_t *payload = malloc(WORKER_PAYLOAD_MAX);
+    struct blk_connect c;
+    struct why why = {""};
+    bool announce;
+    void *dev;
+    int rc;
+
+    assert(payload);
+    if (class->open(&s, "B", &id, &dev, &why) == 0) {
+        assert(class->publish(dev, &s, 1, "B") == 0);
+        rc = class->read_front(dev, &s, 1, "F", payload, &why);
+        if (rc >= 0) {
+            assert(rc == sizeof(c));
+            memcpy(&c, payload, sizeof(c));
+            check_connect(&c);
+        } else {
+            /* Refused with a reason, or keys are still to come. */
+            assert(rc == -EAGAIN || why.text[0]);
+        }
+        rc = class->refresh(dev, &s, "B", false, payload, &announce);
+        assert(rc >= 0 && rc <= WORKER_PAYLOAD_MAX && !announce);
+        class->close(dev);
+    }
+    free(payload);
+    return 0;
+}
