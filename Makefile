@@ -64,7 +64,8 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev l
               libkmod-dev kmod liblzma-dev libzstd-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck jq spin
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils
-DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG)
+DEPS_BENCH := qemu-system-xen
+DEPS       := $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_RIG) $(DEPS_BENCH)
 
 # --- flags --------------------------------------------------------------------------------------
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
@@ -232,6 +233,7 @@ help:
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
+## make bench      figures: drvdom-blkback against QEMU's qdisk on fakexen (root);   make mutants-blk  tests of the tests
 ## make unit       unit tests only;   make lint   lints only
 ## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
 ## make report-check  the latency report in headless Chromium (make deps-report)
@@ -338,6 +340,13 @@ deps-report:
 report-check: $(B)/test/test_latency
 	@DRVDOM_REPORT=build/report.html $(B)/test/test_latency >/dev/null
 	@tests/report/browser build/report.html
+
+# --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
+.PHONY: bench bench-qdisk
+bench: bench-qdisk
+bench-qdisk: fakexen
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
+	@tests/bench/qdisk
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
 # FUZZ_SECONDS each, as many at a time as there are processors.  tests/fuzz/seeds/X is where X begins; what a

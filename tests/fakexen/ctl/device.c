@@ -70,7 +70,7 @@ int v_introduce(int argc, char **argv)
 }
 
 struct device {
-    const char *kind;
+    const char *kind, *back_kind; /* back_kind NULL: the same; libxl's "qdisk" serves vbds */
     unsigned guest, dd, devid;
     const char *target;
     char **extra; /* KEY=VALUE, into the backend's directory */
@@ -82,8 +82,8 @@ static void paths(struct device *d)
 {
     snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/%s/%u", d->guest, d->kind,
              d->devid);
-    snprintf(d->back, sizeof(d->back), "/local/domain/%u/backend/%s/%u/%u", d->dd, d->kind,
-             d->guest, d->devid);
+    snprintf(d->back, sizeof(d->back), "/local/domain/%u/backend/%s/%u/%u", d->dd,
+             d->back_kind ? d->back_kind : d->kind, d->guest, d->devid);
     snprintf(d->libxl, sizeof(d->libxl), "/libxl/%u/device/%s/%u", d->guest, d->kind, d->devid);
 }
 
@@ -94,7 +94,7 @@ static void write_vbd(struct store *s, const struct device *d, const char *back)
     store_write(s, back, "removable", "0");
     store_write(s, back, "bootable", "1");
     store_writef(s, back, "dev", "xvd%c", (int)('a' + (d->devid >> 4 & 0xf)));
-    store_write(s, back, "type", "phy");
+    store_write(s, back, "type", d->back_kind ? d->back_kind : "phy");
     store_write(s, back, "mode", "w");
     store_write(s, back, "device-type", "disk");
     store_write(s, back, "discard-enable", "1");
@@ -175,9 +175,10 @@ static unsigned devid_of(const char *s)
     return strncmp(s, "xvd", 3) == 0 ? 202u << 8 | (unsigned)(s[3] - 'a') << 4 : (unsigned)atoi(s);
 }
 
-static int attach(const char *kind, int argc, char **argv)
+static int attach(const char *kind, const char *back_kind, int argc, char **argv)
 {
     struct device d = {.kind = kind,
+                       .back_kind = back_kind,
                        .guest = (unsigned)atoi(argv[0]),
                        .dd = (unsigned)atoi(argv[1]),
                        .devid = devid_of(argv[2]),
@@ -201,12 +202,18 @@ static int attach(const char *kind, int argc, char **argv)
 
 int v_attach_vbd(int argc, char **argv)
 {
-    return attach("vbd", argc, argv);
+    return attach("vbd", NULL, argc, argv);
+}
+
+/* For QEMU, to compare with: PARAMS is "aio:PATH". */
+int v_attach_qdisk(int argc, char **argv)
+{
+    return attach("vbd", "qdisk", argc, argv);
 }
 
 int v_attach_vif(int argc, char **argv)
 {
-    return attach("vif", argc, argv);
+    return attach("vif", NULL, argc, argv);
 }
 
 /* A closed device is not asked to close; that it is to go away it is told all the same. */

@@ -29,6 +29,7 @@ static const struct verb {
     {"hold", v_hold, 2, "hold DOMID REF   (maps it until killed)"},
     {"introduce", v_introduce, 1, "introduce DOMID [NAME]"},
     {"attach-vbd", v_attach_vbd, 4, "attach-vbd GUEST DD DEVID PARAMS [KEY=VALUE...]"},
+    {"attach-qdisk", v_attach_qdisk, 4, "attach-qdisk GUEST DD DEVID aio:PATH [KEY=VALUE...]"},
     {"attach-vif", v_attach_vif, 4, "attach-vif GUEST DD DEVID BRIDGE [KEY=VALUE...]"},
     {"devices-gone", v_devices_gone, 1, "devices-gone DOMID [SECONDS]"},
     {"forget", v_forget, 1, "forget DOMID"},

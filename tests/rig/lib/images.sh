@@ -195,6 +195,14 @@ image_trixie() {
     pack "$d" "$IMG/trixie/guest.cpio"
 }
 
+# GRUB for Xen, which Debian makes to be a guest's "kernel", and a kernel for it to load.
+image_grub() {
+    fetch_grub
+    mkdir -p "$IMG/grub"
+    cp "$ROOT"/usr/lib/grub-xen/grub-x86_64-xen.bin "$ROOT"/usr/lib/grub-xen/grub-i386-xen_pvh.bin "$IMG/grub/"
+    cp "$ROOT/boot/vmlinuz-$(cat "$IMG/kernel-version")" "$IMG/grub/vmlinuz"
+}
+
 # The driver domain as it is without us: the kernel's own backends.  The benchmarks' baseline.
 image_kdd() {
     local d=$IMG/kdd p
@@ -220,7 +228,7 @@ make_images() { # NAME...
         case $name in
         # dom0's other files come with each scenario: the snapshot outlives a change of them
         dom0) inputs=("$RIG_DIR/dom0/init") ;;
-        nettools | trixie) inputs=("$RIG_DIR"/guest/*) ;;
+        nettools | trixie | grub) inputs=("$RIG_DIR"/guest/*) ;;
         *) inputs=("$RIG_DIR/$name"/*) ;;
         esac
         key=$(key_of "$RIG_DIR"/lib/images.sh "$CACHE/packages.stamp" "${inputs[@]}")

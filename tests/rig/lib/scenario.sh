@@ -56,6 +56,10 @@ files_for() {
             cp "$IMG/load.cpio" "$IMG/qdisk.cpio" "$TOP/build/load/domtime" "$stage/"
             ;;
         load-domain) stage_load_domains "$stage" ;;
+        grub)
+            optional_image grub
+            cp -r "$IMG/grub" "$stage/"
+            ;;
         driver-domain) stage_driver_domain "$stage" image ;;
         trixie-domain) stage_trixie_domain "$stage" ;;
         *-domain) stage_driver_domain "$stage" "image-${word%-domain}" ;;

@@ -1,6 +1,6 @@
 # summary: every hostile block frontend that a guest can be, on Xen, beside a guest whose data is verified
 # timeout: 420
-# files: test-domain tests/rig/dom0/blkfront.sh tests/evil/beside.awk build/release/bin/drvdom-blkfront build/rig-cache/root/usr/bin/xenstore-control
+# files: test-domain tests/rig/dom0/blkfront.sh tests/evil/beside.awk build/release/bin/drvdom-blkfront build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash disable=SC2016
 . /rig/tests/rig/dom0/blkfront.sh
 
@@ -8,12 +8,12 @@
 # driver domain short), S11 (xl gives each guest a new number).
 ROWS="R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R16 R18 \
 B1 B2 B3 B4 B5 B6 B7 B9 B10 B11 B12 B13 B14 B15 B16 B18 B19 B20 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S12"
+XENSTORE_CONTROL=/rig/build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 VICTIM="--devid 51712 verify --rate 500 --depth 4 --window 200 --seconds 3600 --sectors 8192 --no-discard --json"
 
 # --- what a row needs of dom0: the guest's hook asks through xenstore ----------------------------------
 quota() {       # NODES a domain may have
-    chmod 755 /rig/build/rig-cache/root/usr/bin/xenstore-control
-    /rig/build/rig-cache/root/usr/bin/xenstore-control quota set nodes "$1" >/tmp/quota 2>&1
+    $XENSTORE_CONTROL quota set nodes "$1" >/tmp/quota 2>&1
 }
 hook() {        # ROW-WHEN
     case $1 in
