@@ -360,12 +360,13 @@ fuzz_src.rx  := backends/net/rx.c backends/net/headers.c backends/net/hash.c
 fuzz_src.ctrl := backends/net/ctrl.c backends/net/hash.c
 fuzz_src.xenbus := transport/xen/xenbus.c
 fuzz_src.value  := $(addprefix xenstore-schema/,access.c value.c key.c) $(XS_C) tests/fuzz/store.c
-fuzz_src.front  := backends/blk/conn.c transport/base/log.c $(fuzz_src.value)
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch])
+fuzz_src.front  := backends/blk/conn.c $(wildcard backends/blk/target*.c) transport/base/log.c $(fuzz_src.value)
+fuzz_libs.front := $(filter -lnbd,$(drvdomd.libs))
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(XS_H) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch])
 	$(call say,FUZZCC,$@)
 	@mkdir -p $(@D)
 	$(Q)clang -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -O1 -g $(WARN) -Wno-format-nonliteral -fno-sanitize-recover=all \
-	    -fsanitize=fuzzer,address,undefined -o $@ $< $(fuzz_src.$*)
+	    -fsanitize=fuzzer,address,undefined -o $@ $< $(fuzz_src.$*) $(fuzz_libs.$*)
 fuzz: $(FUZZ:%=build/fuzz/fuzz_%)
 	@printf '%s\n' $(FUZZ) | xargs -P $(JOBS) -I{} tests/fuzz/run {} $(FUZZ_SECONDS)
 

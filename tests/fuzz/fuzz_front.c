@@ -3,15 +3,15 @@
  *
  * Input: lines "KEY=VALUE", or "KEY" alone for a node without rights; values are any bytes but
  * newline. "B/" before a key puts it into our own directory, else it is the frontend's.  The store
- * is ours: no xenstored, and the target is always there.
+ * is a text (store.h), and the target is a file of the fuzzer's, whatever the input says.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/blk/conn.h"
-#include "backends/blk/target.h"
 #include "tests/fuzz/store.h"
 #include "transport/base/log.h"
 #include "transport/xen/backend.h"
@@ -21,27 +21,11 @@ enum { SECTORS = 4096, QUEUES = 4 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-/* ---- the target ---- */
+static char disk[] = "/tmp/drvdom-fuzz-XXXXXX";
 
-int target_open(struct target *t, const char *params, bool readonly, struct why *why)
+static void remove_disk(void)
 {
-    (void)params, (void)why;
-    memset(t, 0, sizeof(*t));
-    t->fd = t->claim_fd = -1;
-    t->sectors = SECTORS;
-    t->readonly = readonly;
-    return 0;
-}
-
-void target_close(struct target *t)
-{
-    (void)t;
-}
-
-bool target_resized(struct target *t)
-{
-    (void)t;
-    return false;
+    unlink(disk);
 }
 
 int why_set(struct why *w, int err, const char *fmt, ...)
@@ -72,25 +56,45 @@ static void check_connect(const struct blk_connect *c)
     assert(c->queues >= 1 && c->queues <= QUEUES);
     assert(c->ring_pages >= 1 && c->ring_pages <= BLK_RING_PAGES_MAX && is_pow2(c->ring_pages));
     assert(c->abi == BLKIF_ABI_X86_64 || c->abi == BLKIF_ABI_X86_32);
-    assert(c->live.sectors == SECTORS);
+    assert(c->live.sectors > 0 && c->live.sectors <= SECTORS);
     check_pages(c);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
+    int fd = mkstemp(disk);
+
+    assert(fd >= 0 && ftruncate(fd, SECTORS * 512) == 0);
+    close(fd);
+    atexit(remove_disk);
     setenv("DRVDOM_BLK_QUEUES", "4", 1);
     log_set_level(LOG_ERROR);
     return 0;
 }
 
+/* The input, and behind it where the target is. */
+static char *with_disk(const uint8_t *data, size_t size)
+{
+    static const char key[] = "\nB/params=";
+    char *text = malloc(size + sizeof(key) - 1 + strlen(disk));
+
+    assert(text);
+    memcpy(text, data, size);
+    memcpy(text + size, key, sizeof(key) - 1);
+    memcpy(text + size + sizeof(key) - 1, disk, strlen(disk));
+    return text;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct backend_class *class = &blk_backend_class;
-    struct store s = {(const char *)data, size};
+    char *text = with_disk(data, size);
+    struct store s = {text, strlen(disk) + size + sizeof("\nB/params=") - 1};
     struct dev_id id = {.domid = 7, .devid = 51712};
     /* In memory of exactly the promised size: a sanitizer sees any reach beyond. */
     uint8_t *payload = malloc(WORKER_PAYLOAD_MAX);
+    const struct backend_look at = {.s = &s, .dir = "B", .front_dir = "F"};
     struct blk_connect c;
     struct why why = {""};
     bool announce;
@@ -109,10 +113,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             /* Refused with a reason, or keys are still to come. */
             assert(rc == -EAGAIN || why.text[0]);
         }
-        rc = class->refresh(dev, &s, "B", false, payload, &announce);
-        assert(rc >= 0 && rc <= WORKER_PAYLOAD_MAX && !announce);
+        rc = class->refresh(dev, &at, payload, &announce, &why);
+        assert(rc >= 0 ? rc <= WORKER_PAYLOAD_MAX : why.text[0] != 0);
         class->close(dev);
     }
     free(payload);
+    free(text);
     return 0;
 }

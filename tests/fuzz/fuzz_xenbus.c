@@ -17,7 +17,7 @@ struct model {
     struct xenbus_dev dev;
     struct xenbus_view view;
     unsigned state; /* ours, as the store shows it; 0: removed */
-    bool worker, opening, connecting, connected, disconnecting;
+    bool worker, opening, connecting, connected, disconnecting, adapting;
     bool timer;   /* dwell or gap runs */
     bool respawn; /* a successor is to come later */
     bool gap;     /* a state was written that has to be seen before the next one */
@@ -32,7 +32,9 @@ static void step(struct model *m, enum xenbus_event ev);
 static void write_state(struct model *m, unsigned to)
 {
     static const unsigned before[] = {
-        [2] = 1 << 1 | 1 << 6, [4] = 1 << 2, [5] = 1 << 1 | 1 << 2 | 1 << 4, [6] = 1 << 5};
+        [2] = 1 << 1 | 1 << 6, [4] = 1 << 2 | 1 << 8, [5] = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8,
+        [6] = 1 << 5,          [8] = 1 << 4,
+    };
 
     assert(before[to] >> m->state & 1);
     /* 5, 6 and 2 each long enough to be seen; libxl must have seen 2 of a new device before 4. */
@@ -59,6 +61,10 @@ static void act_states(struct model *m, unsigned todo)
     if (todo & XB_ACT_SERVE) {
         assert(m->connected || m->respawn);
         write_state(m, 4);
+    }
+    if (todo & XB_ACT_RECONFIGURED) {
+        assert(m->connected || m->respawn);
+        write_state(m, 8);
     }
     if (todo & (XB_ACT_GAP | XB_ACT_DWELL))
         m->timer = m->gap = true;
@@ -97,6 +103,8 @@ static void act_worker(struct model *m, unsigned todo)
             m->dev.phase = XB_WAITING;
         }
     }
+    if (todo & XB_ACT_ADAPT)
+        m->adapting = m->worker;
 }
 
 static void act(struct model *m, unsigned todo)
@@ -162,6 +170,14 @@ static void disconnected(struct model *m)
     step(m, XB_DISCONNECTED);
 }
 
+static void adapted(struct model *m)
+{
+    if (!m->adapting)
+        return;
+    m->adapting = false;
+    step(m, XB_ADAPTED);
+}
+
 static void timer(struct model *m)
 {
     if (!m->timer)
@@ -189,6 +205,7 @@ static void dies(struct model *m, uint8_t detail)
     if (!m->worker && !m->opening)
         return;
     m->worker = m->opening = m->connecting = m->connected = m->disconnecting = false;
+    m->adapting = false;
     if (m->dev.phase == XB_FAILED)
         return;
     if (replaceable(&m->dev) && detail & 1) {
@@ -227,7 +244,10 @@ static void happens(struct model *m, uint8_t what, uint8_t detail)
         connected(m, detail & 3);
         break;
     case 4:
-        disconnected(m);
+        if (detail & 1)
+            adapted(m);
+        else
+            disconnected(m);
         break;
     case 5:
         timer(m);
@@ -253,6 +273,7 @@ static void must_end(struct model *m)
         opened(m, true);
         connected(m, true);
         disconnected(m);
+        adapted(m);
         respawn(m);
         timer(m);
     }
@@ -268,14 +289,15 @@ static void must_serve(struct model *m)
             return;
         if (m->state == 4 && m->connected && m->view.front == XENBUS_CONNECTED)
             return;
-        m->view.front = m->state == 2   ? XENBUS_CONNECTED
-                        : m->state == 4 ? XENBUS_CONNECTED
-                        : m->state == 5 ? XENBUS_CLOSED
-                                        : XENBUS_INITIALISING;
+        if (m->state == 2 || m->state == 4 || m->state == 8)
+            m->view.front = XENBUS_CONNECTED;
+        else
+            m->view.front = m->state == 5 ? XENBUS_CLOSED : XENBUS_INITIALISING;
         step(m, XB_LOOK);
         opened(m, true);
         connected(m, true);
         disconnected(m);
+        adapted(m);
         respawn(m);
         timer(m);
     }
