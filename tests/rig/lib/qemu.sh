@@ -3,7 +3,8 @@
 #
 # Machines (MACHINE):  plain        several emulated CPUs, multi-threaded TCG (or KVM)
 #                      icount       one CPU, one instruction is one virtual nanosecond: figures repeat
-#                      passthrough  plain, and q35 with an IOMMU, an NVMe disk and an e1000e NIC
+#                      passthrough  plain, and q35 with an IOMMU, an NVMe disk and an e1000e NIC: only with
+#                                   RIG_MACHINE=plain, as it can hang for minutes on a busy host
 #                      passthrough-icount  the same devices, one instruction one nanosecond (their own
 #                                   time is the host's: such figures repeat roughly, not to the digit)
 
