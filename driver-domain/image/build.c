@@ -33,6 +33,7 @@ static const struct {
     {"xen-evtchn", "event channels of drvdomd's workers", false, 0},
     {"xen-gntdev", "the guests' grants", false, 0},
     {"xen-gntalloc", "granting pages to dom0", false, 0},
+    {"xen_wdt", "Xen's watchdog", false, 0},
     {"xen-pcifront", "passed-through PCI devices", false, MODULE_BACKGROUND},
     {"tun", "the guests' network ports", true, 0},
     {"bridge", "the guests' bridge", true, 0},
@@ -224,6 +225,9 @@ static int choose_modules(struct image *image)
     for (unsigned i = 0; i < image->conf.module_count && rc == 0; i++)
         rc = modules_add(m, image->conf.modules[i].name, image->conf.modules[i].args, 0,
                          "a module line of the configuration");
+    for (unsigned i = 0; i < image->conf.mount_count && rc == 0; i++)
+        rc = modules_add(m, image->conf.mounts[i].type, NULL, 0,
+                         "a mount line of the configuration");
     return rc;
 }
 

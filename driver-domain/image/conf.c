@@ -8,6 +8,8 @@
 
 enum { LINE_BYTES = 512, WORDS = 32 };
 enum { MTU_MIN = 68, MTU_MAX = 65535, WAIT_MAX_SECONDS = 600 };
+/* Less than three seconds would take a busy domain for a hung one. */
+enum { WATCHDOG_MIN = 3, WATCHDOG_MAX = 3600, WATCHDOG_DEFAULT = 20 };
 
 /* One line on its way through: its words, and where to put a complaint. */
 struct line {
@@ -314,6 +316,31 @@ static int parse_file(struct conf *c, struct line *l)
     return 0;
 }
 
+static int parse_mount(struct conf *c, struct line *l)
+{
+    struct conf_mount *m = &c->mounts[c->mount_count];
+
+    if (put_path(l, m->device, l->words[1]) < 0 || put_path(l, m->where, l->words[2]) < 0 ||
+        put_word(l, m->type, sizeof(m->type), l->words[3], "file system type") < 0)
+        return -EINVAL;
+    if (strchr(m->type, '/'))
+        return bad(l, "\"%.40s\" is not a type of file system", m->type);
+    c->mount_count++;
+    return 0;
+}
+
+static int parse_watchdog(struct conf *c, struct line *l)
+{
+    uint64_t seconds = 0;
+
+    if (strcmp(l->words[1], "off") != 0 &&
+        !number(l->words[1], WATCHDOG_MIN, WATCHDOG_MAX, &seconds))
+        return bad(l, "watchdog takes off or a number of seconds in %d..%d, not \"%.40s\"",
+                   WATCHDOG_MIN, WATCHDOG_MAX, l->words[1]);
+    c->watchdog_seconds = (unsigned)seconds;
+    return 0;
+}
+
 static int parse_drvdomd(struct conf *c, struct line *l)
 {
     for (unsigned i = 1; i < l->count; i++) {
@@ -346,6 +373,8 @@ static const struct directive {
     {"wait", "wait PATH SECONDS", 2, 2, COUNT(wait_count), parse_wait},
     {"file", "file PATH SIZE [sparse]", 2, 3, COUNT(file_count), parse_file},
     {"map", "map NAME TARGET SECTORS [ARGUMENT...]", 3, WORDS, COUNT(map_count), parse_map},
+    {"mount", "mount DEVICE DIRECTORY TYPE", 3, 3, COUNT(mount_count), parse_mount},
+    {"watchdog", "watchdog SECONDS|off", 1, 1, 0, parse_watchdog},
     {"drvdomd", "drvdomd ARGUMENT...", 1, WORDS, 0, parse_drvdomd},
 #undef COUNT
 };
@@ -369,7 +398,7 @@ static int parse_words(struct conf *c, struct line *l)
     }
     return bad(l,
                "unknown directive \"%.40s\" (module, nic, bridge, address, gateway, mtu, forward, "
-               "wait, file, drvdomd)",
+               "wait, file, map, mount, watchdog, drvdomd)",
                l->words[0]);
 }
 
@@ -413,6 +442,7 @@ int conf_parse(struct conf *c, const char *text, size_t len, struct conf_error *
     const char *end = text + len;
 
     memset(c, 0, sizeof(*c));
+    c->watchdog_seconds = WATCHDOG_DEFAULT;
     *err = (struct conf_error){0};
     l.err = err;
     while (text < end) {

@@ -56,6 +56,13 @@ struct conf_wait {
     unsigned seconds;
 };
 
+/* A file system; its module is in the image. */
+struct conf_mount {
+    char device[CONF_PATH_BYTES];
+    char where[CONF_PATH_BYTES];
+    char type[CONF_NAME_BYTES];
+};
+
 struct conf_file {
     char path[CONF_PATH_BYTES];
     uint64_t size_bytes;
@@ -85,6 +92,8 @@ struct conf {
     unsigned wait_count;
     struct conf_file files[CONF_ENTRIES];
     unsigned file_count;
+    struct conf_mount mounts[CONF_ENTRIES];
+    unsigned mount_count;
     struct conf_map maps[CONF_ENTRIES];
     unsigned map_count;
     char drvdomd_args[CONF_ENTRIES][CONF_PATH_BYTES];
@@ -92,6 +101,7 @@ struct conf {
     uint32_t gateway; /* host byte order */
     bool has_gateway;
     bool forward;
+    unsigned watchdog_seconds; /* 0: none */
 };
 
 struct conf_error {

@@ -24,6 +24,7 @@
 #include "driver-domain/init/net.h"
 #include "driver-domain/init/service.h"
 #include "driver-domain/init/todo.h"
+#include "driver-domain/init/watchdog.h"
 #include "transport/base/log.h"
 
 /* How long drvdomd may take to answer its guests' last requests. */
@@ -116,6 +117,7 @@ static void start_service(uint64_t now_ns)
     struct sysinfo info = {0};
 
     service_start(&conf, "/sbin", "/upgrade", service_env, now_ns);
+    watchdog_start(conf.watchdog_seconds, now_ns);
     state.started = true;
     sysinfo(&info);
     log_info("drvdomd started %u ms after the kernel (kernel %u, mounts %u, modules %u, network "
@@ -191,6 +193,7 @@ static int timeout_ms(uint64_t now_ns)
 {
     int t = earlier(todo_timeout_ms(now_ns), service_timeout_ms(now_ns));
 
+    t = earlier(t, watchdog_timeout_ms(now_ns));
     if (state.stopping)
         t = earlier(t, state.stop_deadline_ns <= now_ns
                            ? 0
@@ -213,6 +216,7 @@ static void __attribute__((noreturn)) loop(int signals, int uevents)
         if (!state.started && !state.stopping && !todo_waiting())
             start_service(now_ns);
         service_tick(now_ns);
+        watchdog_tick(now_ns);
         if (state.stopping && now_ns >= state.stop_deadline_ns)
             finish();
         service_fds(daemons);

@@ -1,11 +1,13 @@
 /* See todo.h.
- * #syscalls: access, and those of net.c */
+ * #syscalls: access mkdir mount, and those of net.c */
 #include "driver-domain/init/todo.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "driver-domain/init/map.h"
@@ -15,7 +17,16 @@
 /* How long an interface may take before its absence is worth a line. */
 enum { LINK_SECONDS = 10 };
 
-enum kind { TODO_WAIT, TODO_MAP, TODO_NIC, TODO_MTU, TODO_PORT, TODO_ADDRESS, TODO_GATEWAY };
+enum kind {
+    TODO_WAIT,
+    TODO_MAP,
+    TODO_MOUNT,
+    TODO_NIC,
+    TODO_MTU,
+    TODO_PORT,
+    TODO_ADDRESS,
+    TODO_GATEWAY
+};
 
 struct todo {
     enum kind kind;
@@ -26,7 +37,7 @@ struct todo {
     bool complained;
 };
 
-static struct todo list[6 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
+static struct todo list[7 * CONF_ENTRIES + CONF_ENTRIES * CONF_PORTS];
 static unsigned count;
 static const struct conf *conf;
 
@@ -52,6 +63,8 @@ void todo_init(const struct conf *c, uint64_t now_ns)
         add(TODO_WAIT, i, 0, after(now_ns, c->waits[i].seconds));
     for (unsigned i = 0; i < c->map_count; i++)
         add(TODO_MAP, i, 0, link);
+    for (unsigned i = 0; i < c->mount_count; i++)
+        add(TODO_MOUNT, i, 0, link);
     for (unsigned i = 0; i < c->nic_count; i++)
         add(TODO_NIC, i, 0, link);
     /* MTU before ports: a bridge takes the smallest of its ports'. */
@@ -67,6 +80,14 @@ void todo_init(const struct conf *c, uint64_t now_ns)
         add(TODO_GATEWAY, 0, 0, link);
 }
 
+static int mount_it(const struct conf_mount *m)
+{
+    if (mkdir(m->where, 0755) < 0 && errno != EEXIST)
+        log_warn("%s: %s", m->where, strerror(errno)); /* mount says the rest */
+    return mount(m->device, m->where, m->type, MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) < 0 ? -errno
+                                                                                           : 0;
+}
+
 /* 0: done; -errno: why not. */
 static int attempt(const struct todo *t)
 {
@@ -79,6 +100,8 @@ static int attempt(const struct todo *t)
         return access(conf->waits[t->index].path, F_OK) < 0 ? -errno : 0;
     case TODO_MAP:
         return map_make(&conf->maps[t->index]);
+    case TODO_MOUNT:
+        return mount_it(&conf->mounts[t->index]);
     case TODO_NIC:
         return net_rename(conf->nics[t->index].mac, conf->nics[t->index].ifname);
     case TODO_MTU:
@@ -115,6 +138,10 @@ static void complain(const struct todo *t, int rc)
         log_error(
             "map %s: %s: is the device of its arguments there, and module dm-%s in the image?",
             conf->maps[t->index].name, strerror(-rc), conf->maps[t->index].target);
+        return;
+    case TODO_MOUNT:
+        log_error("mount %s: %s: is it a %s file system?", conf->mounts[t->index].device,
+                  strerror(-rc), conf->mounts[t->index].type);
         return;
     case TODO_GATEWAY:
         log_error("gateway: cannot be set: %s", strerror(-rc));
@@ -168,7 +195,8 @@ void todo_try(uint64_t now_ns)
 bool todo_waiting(void)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (list[i].kind == TODO_WAIT && !list[i].done && !list[i].complained)
+        if ((list[i].kind == TODO_WAIT || list[i].kind == TODO_MOUNT) && !list[i].done &&
+            !list[i].complained)
             return true;
     }
     return false;

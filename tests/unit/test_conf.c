@@ -40,6 +40,8 @@ START_TEST(takes_everything)
                            "file /run/disk1.img 512 sparse\n"
                            "map slow delay 65536 /dev/nvme0n1  0 5\n"
                            "map bare zero 8\n"
+                           "mount /dev/nvme0n2 /data ext4\n"
+                           "watchdog 5\n"
                            "drvdomd --log\n"
                            "drvdomd debug"),
                      0);
@@ -68,6 +70,11 @@ START_TEST(takes_everything)
     ck_assert_uint_eq(c.waits[0].seconds, 10);
     ck_assert_uint_eq(c.files[0].size_bytes, 64u << 20);
     ck_assert(!c.files[0].sparse && c.files[1].sparse);
+    ck_assert_uint_eq(c.mount_count, 1);
+    ck_assert_str_eq(c.mounts[0].device, "/dev/nvme0n2");
+    ck_assert_str_eq(c.mounts[0].where, "/data");
+    ck_assert_str_eq(c.mounts[0].type, "ext4");
+    ck_assert_uint_eq(c.watchdog_seconds, 5);
     ck_assert_uint_eq(c.drvdomd_arg_count, 2);
     ck_assert_str_eq(c.drvdomd_args[1], "debug");
 }
@@ -76,6 +83,9 @@ END_TEST
 START_TEST(empty_is_fine)
 {
     ck_assert_int_eq(parse(""), 0);
+    ck_assert_uint_eq(c.watchdog_seconds, 20);
+    ck_assert_int_eq(parse("watchdog off"), 0);
+    ck_assert_uint_eq(c.watchdog_seconds, 0);
     ck_assert_int_eq(parse("\n\n"), 0);
     ck_assert_int_eq(parse("#"), 0);
 }
@@ -126,6 +136,12 @@ static const struct {
     {"file /run/a 64M dense", "usage: file"},
     {"file /run/a 99999999999999999G", "not a size"},
     {"module ../evil", "not a path"},
+    {"mount /dev/a /data", "usage: mount"},
+    {"mount a /data ext4", "absolute"},
+    {"mount /dev/a data ext4", "absolute"},
+    {"mount /dev/a /data ../ext4", "type of file system"},
+    {"watchdog 2", "3..3600"},
+    {"watchdog on", "3..3600"},
     {"map", "usage: map"},
     {"map slow delay", "usage: map"},
     {"map ../slow delay 8 x", "below /dev/mapper"},
