@@ -255,6 +255,7 @@ deps:
 # Driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
 # build/image-test has disks in its own memory, for the scenarios without passthrough; build/image-stages
 # has one behind dm-delay, build/image-4kn one of 4096-byte sectors.
+# has one behind dm-delay; build/image-recovery and build/image-recovery-plain serve disks that outlive them.
 .PHONY: images demo
 RIG_ROOT  := build/rig-cache/root
 IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin
@@ -275,6 +276,10 @@ build/rig-bad/%:
 	@mkdir -p $(@D)
 	$(Q)printf '#include <unistd.h>\nint main(void) { %s }\n' \
 	    '$(if $(filter exits,$*),return 3;,for (;;) pause();)' | $(CC) -x c -o $@ -
+	$(Q)$(IMG_BUILD) --nic driver:e1000e --disk driver:nvme --config tests/rig/recovery.conf \
+	    -o build/image-recovery >build/image-recovery.log || { cat build/image-recovery.log; exit 1; }
+	$(Q)$(IMG_BUILD) --module xen-blkfront --config tests/rig/recovery-plain.conf \
+	    -o build/image-recovery-plain >build/image-recovery-plain.log || { cat build/image-recovery-plain.log; exit 1; }
 rig-list:
 	@tests/rig/rig list
 # Kernel's backends, QEMU's qdisk and ours, measured in one run.  BENCH: parts, BACKENDS: whose.
@@ -313,6 +318,7 @@ loop: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/tools
 	@BIN=$(B)/bin tests/loop/crash-loop
 	@BIN=$(B)/bin tests/loop/upgrade
+	@BIN=$(B)/bin tests/loop/kill
 	@BIN=$(B)/bin tests/loop/nth-call 60
 # Every call failing once, under sanitizers: half an hour.
 nth-call: fakexen

@@ -50,6 +50,7 @@ static const char usage[] =
     "  --mtu N           (default 1500)\n"
     "  --depth N         frames on their way (default 16; bench 1)\n"
     "  --loss N          frames that may be lost (default 0)\n"
+    "  --lossy           verify: frames may be lost or come twice; what comes is checked\n"
     "  --seed N          of data and shapes (default 1)\n"
     "  --plain           whole pages, blank checksums where possible\n"
     "  --watch           look at every byte of every page received into\n"
@@ -102,6 +103,7 @@ enum option_id {
     O_MTU,
     O_DEPTH,
     O_LOSS,
+    O_LOSSY,
     O_SEED,
     O_PLAIN,
     O_WATCH,
@@ -129,6 +131,7 @@ static const struct option longs[] = {
     {"mtu", required_argument, NULL, O_MTU},
     {"depth", required_argument, NULL, O_DEPTH},
     {"loss", required_argument, NULL, O_LOSS},
+    {"lossy", no_argument, NULL, O_LOSSY},
     {"seed", required_argument, NULL, O_SEED},
     {"plain", no_argument, NULL, O_PLAIN},
     {"watch", no_argument, NULL, O_WATCH},
@@ -264,6 +267,9 @@ static bool numeric_option(int id, const char *name, const char *text)
 static void other_option(int id)
 {
     switch (id) {
+    case O_LOSSY:
+        opt.traffic.lossy = true;
+        break;
     case O_WITHOUT:
         parse_without(optarg);
         break;

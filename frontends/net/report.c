@@ -81,6 +81,8 @@ void report_traffic(const struct nf_conn *c, const char *verb, const struct traf
     if (r->rtt.count)
         printf("; round trip p50 %.0f us, p99 %.0f us", us(hist_quantile(&r->rtt, 500000)),
                us(hist_quantile(&r->rtt, 990000)));
+    if (r->gaps || r->twice)
+        printf("; %" PRIu64 " gaps, %" PRIu64 " frames twice", r->gaps, r->twice);
     putchar('\n');
 }
 

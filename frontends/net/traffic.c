@@ -17,6 +17,7 @@ enum {
     WINDOW_SEGMENTS = 48,
     DEPTH_MAX = 64,
     QUIET_MS = 5000, /* nothing came back for so long: it is lost */
+    WRITE_OFF_MS = 100,
     GSO_MAX = 60000,
     HELLO_FLOW = FRAME_FLOWS - 1,
     HELLO_MS = 5000, /* Linux may take a second until a port with a new link forwards */
@@ -79,6 +80,24 @@ static bool refused_blank(const struct nf_conn *c, const struct nf_rx *x, enum f
     return x->meta.csum_blank && !(v6 ? c->rules.csum6 : c->rules.csum4);
 }
 
+/* Is this what has to come next?  Lossy: what is missing never comes, what is old is left out. */
+static bool next_of_flow(struct verify *v, struct lane *l, const struct frame_seen *s)
+{
+    bool ahead = s->offset - l->back < 0x80000000;
+
+    if (s->offset == l->back)
+        return true;
+    if (!v->o->lossy) {
+        spoilt(v, s, ahead ? "bytes before it are missing" : "twice");
+        return false;
+    }
+    v->r->gaps += ahead;
+    v->r->twice += !ahead;
+    if (ahead)
+        l->back = s->offset;
+    return ahead;
+}
+
 static void on_back(void *arg, struct nf_queue *q, struct nf_rx *x)
 {
     struct verify *v = arg;
@@ -97,13 +116,11 @@ static void on_back(void *arg, struct nf_queue *q, struct nf_rx *x)
         spoilt(v, &s, s.why);
     else if (refused_blank(v->c, x, s.kind))
         spoilt(v, &s, "a blank checksum that was not accepted");
-    else if (s.offset != l->back)
-        spoilt(v, &s, s.offset - l->back < 0x80000000 ? "bytes before it are missing" : "twice");
-    else if (s.len > l->sent - l->back)
-        spoilt(v, &s, "more than was sent");
     else if (!v->o->no_check && !frame_payload_ok(&s, l->flow.seed))
         spoilt(v, &s, "the payload is not what was sent");
-    else
+    else if (s.len > l->sent - s.offset)
+        spoilt(v, &s, "more than was sent");
+    else if (next_of_flow(v, l, &s))
         came_back(v, l, &s, clock_ns());
 }
 
@@ -224,6 +241,17 @@ static void make_lanes(struct verify *v)
     }
 }
 
+/* Nothing comes any more: what is on its way is lost, and new frames may be sent. */
+static void write_off(struct verify *v)
+{
+    for (unsigned i = 0; i < v->nr_lanes; i++) {
+        v->lane[i].count = 0;
+        v->lane[i].back = v->lane[i].sent;
+    }
+    v->r->gaps++;
+    v->out = v->out_segments = 0;
+}
+
 static int run(struct verify *v)
 {
     uint64_t began = clock_ns();
@@ -236,6 +264,8 @@ static int run(struct verify *v)
             rc = nf_poll(v->c, 50);
         if (rc >= 0)
             rc = 0;
+        if (v->o->lossy && v->out > 0 && clock_ns() - v->last_ns > (uint64_t)WRITE_OFF_MS * 1000000)
+            write_off(v);
         if (v->out > 0 && clock_ns() - v->last_ns > (uint64_t)QUIET_MS * 1000000)
             break;
         if (v->out == 0)

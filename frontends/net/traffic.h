@@ -21,10 +21,12 @@ struct traffic_options {
     bool plain;            /* whole pages, blank checksums, no segmentation */
     bool no_check;         /* bench: the payload is not looked at */
     uint32_t allowed_loss; /* frames */
+    bool lossy;            /* any may be lost or come twice; what comes is checked all the same */
 };
 
 struct traffic_result {
     uint64_t sent, back, bytes_sent, bytes_back, lost, refused, segmented;
+    uint64_t gaps, twice; /* lossy: times that something was missing, and frames seen before */
     uint64_t ns;
     struct hist rtt;
 };
