@@ -270,16 +270,16 @@ images:
 	    -o build/image-stages >build/image-stages.log || { cat build/image-stages.log; exit 1; }
 	$(Q)$(IMG_BUILD) --config tests/rig/4kn-domain.conf \
 	    -o build/image-4kn >build/image-4kn.log || { cat build/image-4kn.log; exit 1; }
+	$(Q)$(IMG_BUILD) --nic driver:e1000e --disk driver:nvme --config tests/rig/recovery.conf \
+	    -o build/image-recovery >build/image-recovery.log || { cat build/image-recovery.log; exit 1; }
+	$(Q)$(IMG_BUILD) --module xen-blkfront --config tests/rig/recovery-plain.conf \
+	    -o build/image-recovery-plain >build/image-recovery-plain.log || { cat build/image-recovery-plain.log; exit 1; }
 # Programs that are no drvdomd, for bad-upgrade-rolls-back.
 images: build/rig-bad/exits build/rig-bad/hangs
 build/rig-bad/%:
 	@mkdir -p $(@D)
 	$(Q)printf '#include <unistd.h>\nint main(void) { %s }\n' \
 	    '$(if $(filter exits,$*),return 3;,for (;;) pause();)' | $(CC) -x c -o $@ -
-	$(Q)$(IMG_BUILD) --nic driver:e1000e --disk driver:nvme --config tests/rig/recovery.conf \
-	    -o build/image-recovery >build/image-recovery.log || { cat build/image-recovery.log; exit 1; }
-	$(Q)$(IMG_BUILD) --module xen-blkfront --config tests/rig/recovery-plain.conf \
-	    -o build/image-recovery-plain >build/image-recovery-plain.log || { cat build/image-recovery-plain.log; exit 1; }
 rig-list:
 	@tests/rig/rig list
 # Kernel's backends, QEMU's qdisk and ours, measured in one run.  BENCH: parts, BACKENDS: whose.

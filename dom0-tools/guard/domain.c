@@ -13,7 +13,6 @@ enum {
     LOOK_MS = 50,   /* changes come in bursts */
     POLL_MS = 5,    /* while it is dying */
     GRACE_MS = 300, /* for the xl that made it, to destroy what crashed */
-    DEATHS_MAX = 5, /* in a row, each within QUICK_NS of the start: then it stays dead */
 };
 static const uint64_t SECOND_NS = UINT64_C(1000000000);
 static const uint64_t QUICK_NS = UINT64_C(20000000000);
@@ -73,6 +72,7 @@ static void forget(struct domain *d)
     struct guard *g = d->g;
 
     loop_timer_cancel(&g->loop, &d->timer);
+    outage_forget(d);
     (void)!watch(d, false); /* its tree is gone, mostly */
     devices_drop(d);
     toolstack_config_free(d->config);
@@ -98,13 +98,15 @@ void domain_died(struct domain *d, const char *how)
 {
     uint64_t now = clock_ns();
 
-    log_warn("%s (domain %u) %s", d->name, d->domid, how);
+    log_warn("%s (domain %u) %s, noticed at %u.%03u s of the host's uptime", d->name, d->domid, how,
+             (unsigned)(now / 1000000000), (unsigned)(now / 1000000 % 1000));
+    outage_forget(d);
     (void)replace_failed(d, how);
     d->deaths = now - d->made_ns < QUICK_NS ? d->deaths + 1 : 1;
     last_words(d);
-    if (d->deaths > DEATHS_MAX) {
-        log_error("%s: died %d times soon after its start; it is not started again", d->name,
-                  DEATHS_MAX);
+    if (d->deaths > d->g->deaths_max) {
+        log_error("%s: died %u times soon after its start; it is not started again", d->name,
+                  d->g->deaths_max);
         forget(d);
         return;
     }
@@ -140,6 +142,7 @@ static void come_back(struct domain *d)
     d->is = DOMAIN_BACK;
     d->by_us = true;
     d->made_ns = clock_ns();
+    outage_watch(d, gone, made);
     rc = toolstack_unpause(d->g->xl, d->domid);
     if (d->replace.old)
         domain_soon(d, 10 * LOOK_MS);

@@ -7,6 +7,7 @@
  *   memory.c   its blackbox: pages of dom0's, granted to it
  *   toolstack.c  what libxl is needed for
  *   replace.c  another kernel and image under running guests, and back if it does not serve
+ *   outage.c   how long its guests had no answers
  *   serve.c    answers `drvdom`: statistics and last words
  *
  * Everything in a driver domain's tree and in its blackbox was written by it and is untrusted:
@@ -25,7 +26,7 @@
 #include "transport/xen/blackbox.h"
 #include "transport/xen/store.h"
 
-enum { GUARD_DOMAINS = 16, KEPT_DEVICES = 64, KEPT_NODES = 64, KEPT_NAME = 64 };
+enum { GUARD_DEATHS = 5, GUARD_DOMAINS = 16, KEPT_DEVICES = 64, KEPT_NODES = 64, KEPT_NAME = 64 };
 
 struct kept_node {
     char name[KEPT_NAME];
@@ -64,6 +65,13 @@ enum domain_is {
     DOMAIN_BACK,    /* made again; drvdomd has not yet said ready */
 };
 
+/* From a death, noticed at died_ns, to the next answer; 0: not yet. */
+struct outage {
+    struct loop_timer timer;
+    uint64_t gone_ns, created_ns, restored_ns, started_ns, ready_ns;
+    uint64_t answers_before;
+};
+
 struct guard;
 
 struct domain {
@@ -79,6 +87,7 @@ struct domain {
     bool by_us;                 /* we made it: no xl waits for its end */
     uint64_t free_ns; /* DEAD: libxl gives the number again from then on; 0: not gone yet */
     uint64_t died_ns, grace_ns, made_ns;
+    struct outage outage;
     unsigned deaths; /* in a row, each soon after the last */
     struct replacement replace;
 };
@@ -90,6 +99,7 @@ struct guard {
     xengntshr_handle *share;
     struct toolstack *xl;
     struct domain domain[GUARD_DOMAINS];
+    unsigned deaths_max; /* in a row, each soon after the start: then a domain stays dead */
 };
 
 /* ---- domain.c ---- */
@@ -131,6 +141,13 @@ void devices_drop(struct domain *d);
 /* libxl takes a PV domain's PCI devices away one by one and waits up to 10 s after each for an
  * answer that a dead domain will not give.  Answers for it, now. */
 void devices_answer_pci(struct store *s, uint32_t domid);
+
+/* ---- outage.c ---- */
+
+/* It was made again and is about to run: logs, later, where the time went. */
+void outage_watch(struct domain *d, uint64_t gone_ns, uint64_t created_ns);
+/* It ended again, or is no longer guarded. */
+void outage_forget(struct domain *d);
 
 /* ---- memory.c ---- */
 

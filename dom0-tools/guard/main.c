@@ -16,7 +16,7 @@
 #include "transport/base/log.h"
 
 static const char usage[] =
-    "usage: drvdom-guard [--socket PATH] [--log error|warn|info|debug]\n"
+    "usage: drvdom-guard [--socket PATH] [--deaths N] [--log error|warn|info|debug]\n"
     "\n"
     "Watches the driver domains of this host that run drvdomd. One that dies (xl destroy, a "
     "crash)\n"
@@ -24,6 +24,8 @@ static const char usage[] =
     "shut down (xl shutdown) or whose key drvdom/keep is 0 is let go.\n"
     "\n"
     "  --socket PATH  where drvdom asks it (default " GUARD_SOCKET ")\n"
+    "  --deaths N     leave a domain dead that has died so often in a row, each time within 20 s\n"
+    "                 of its start (default 5)\n"
     "  --log LEVEL    how much to log to stderr (default info; also $DRVDOM_LOG)\n"
     "  --version      print the version and exit\n"
     "  --help         print this and exit\n"
@@ -31,7 +33,7 @@ static const char usage[] =
     "exit status: 0 stopped by SIGTERM (blackboxes are then gone: driver domains keep running and\n"
     "do not survive their death), 1 no Xen or no xenstore, 2 usage\n";
 
-static struct guard guard;
+static struct guard guard = {.deaths_max = GUARD_DEATHS};
 static const char *socket_path = GUARD_SOCKET;
 
 static int set_level(const char *word)
@@ -52,11 +54,9 @@ static int set_level(const char *word)
 static int parse_options(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"log", required_argument, NULL, 'l'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'}, {"deaths", required_argument, NULL, 'd'},
+        {"log", required_argument, NULL, 'l'},    {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     int c;
 
@@ -64,6 +64,9 @@ static int parse_options(int argc, char **argv)
         switch (c) {
         case 's':
             socket_path = optarg;
+            break;
+        case 'd':
+            guard.deaths_max = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'l':
             if (set_level(optarg))
