@@ -254,8 +254,8 @@ deps:
 # --- the rig: real Xen in QEMU.  What runs there are release builds --------------------------------
 # Driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
 # build/image-test has disks in its own memory, for the scenarios without passthrough; build/image-stages
-# has one behind dm-delay, build/image-4kn one of 4096-byte sectors.
-# has one behind dm-delay; build/image-recovery and build/image-recovery-plain serve disks that outlive them.
+# has one behind dm-delay, build/image-4kn one of 4096-byte sectors; build/image-recovery and
+# build/image-recovery-plain serve disks that outlive them.
 .PHONY: images demo
 RIG_ROOT  := build/rig-cache/root
 IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin

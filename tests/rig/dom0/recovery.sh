@@ -11,22 +11,29 @@ ROUND_MIB=${ROUND_MIB:-8}
 # --- guests -----------------------------------------------------------------------------------------
 
 # Two guests: g1 with disks (DISKS: targets, xvda xvdb ...) and a vif, g2 with a vif; warnings are
-# fatal in both.
+# fatal in both.  G2_DISK: g2 has one, too; G2_KERNEL and G2_RAMDISK: it is another one's.
 recovery_guests() {     # DISK...
-    local disks='' name=a disk
-    for disk in "$@"; do
-        disks="$disks\"format=raw,vdev=xvd$name,access=rw,backend=dd,target=$disk\","
-        name=$(printf %s "$name" | tr a-y b-z)
-    done
-    guest_start g1 memory=160 "extra=\"$QUIET panic_on_warn=1\"" "disk=[$disks]" \
-        'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
-    guest_start g2 memory=160 "extra=\"$QUIET panic_on_warn=1\"" \
-        'vif=["mac=00:16:3e:00:00:02,bridge=xenbr0,backend=dd"]'
+    recovery_guest g1 15 "$@"
+    (
+        KERNEL=${G2_KERNEL:-$KERNEL} GUEST_RAMDISK=${G2_RAMDISK:-$GUEST_RAMDISK}
+        # shellcheck disable=SC2086 # may be none
+        recovery_guest g2 16 ${G2_DISK-}
+    ) || exit 1
     net_up g1 $NET.15/24 $GATEWAY
     net_up g2 $NET.16/24 $NET.15
     for g in g1 g2; do
         guest_do $g 'dmesg | wc -l >/tmp/dmesg.before; uname -r'
     done
+}
+recovery_guest() {      # NAME NUMBER DISK...
+    local guest=$1 number=$2 disks='' name=a disk
+    shift 2
+    for disk in "$@"; do
+        disks="$disks\"format=raw,vdev=xvd$name,access=rw,backend=dd,target=$disk\","
+        name=$(printf %s "$name" | tr a-y b-z)
+    done
+    guest_start "$guest" memory="${GUEST_MEMORY:-160}" "extra=\"$QUIET panic_on_warn=1\"" "disk=[$disks]" \
+        "vif=[\"mac=00:16:3e:00:00:$number,bridge=xenbr0,backend=dd\"]"
 }
 
 # --- load -------------------------------------------------------------------------------------------
@@ -36,6 +43,7 @@ recovery_guests() {     # DISK...
 # stream from g1 to g2 whose every word is checked; iperf3 the other way.
 load_start() {
     fio_start g1
+    [ -z "${G2_DISK-}" ] || fio_start g2
     guest_do g2 '(stream receive 7000 >/tmp/stream.all 2>&1; echo $? >>/tmp/stream.all
         mv /tmp/stream.all /tmp/stream.got) >/dev/null 2>&1 &
         iperf3 -s -D --logfile /tmp/iperf.server; sleep 0.5'
@@ -57,14 +65,16 @@ fio_start() {   # GUEST
 # Has nothing of it come to its end?
 load_running() {
     guest_do g1 'for f in /tmp/fio.*.rc /tmp/stream.sent /tmp/iperf.rc; do [ ! -e $f ] || {
-        echo "$f: $(cat $f)"; tail -n 20 /tmp/fio.*.out /tmp/iperf.out; dmesg | tail -n 20; exit 1; }; done' 30
-    guest_do g2 '[ ! -e /tmp/stream.got ] || { cat /tmp/stream.got; dmesg | tail -n 20; exit 1; }' 30
+        echo "$f: $(cat $f)"; tail -n 20 /tmp/fio.*.out /tmp/iperf.out; dmesg | tail -n 20; exit 1; }; done' 60
+    guest_do g2 'for f in /tmp/fio.*.rc /tmp/stream.got; do [ ! -e $f ] || {
+        echo "$f: $(cat $f)"; tail -n 20 /tmp/fio.*.out; dmesg | tail -n 20; exit 1; }; done' 60
 }
 
 # load_end SECONDS: the current round is finished and read back, then all is compared
 load_end() {
     guest_do g1 'kill -INT $(pidof iperf3); touch /tmp/load.stop'
     fio_end g1 "$1"
+    [ -z "${G2_DISK-}" ] || fio_end g2 "$1"
     wait_for "$1" "the TCP stream to end" guest_run g2 '[ -s /tmp/stream.got ]' 20
     wait_for 20 "its sender" guest_run g1 '[ -s /tmp/stream.sent ]' 20
     guest_do g2 'cat /tmp/stream.got' >/tmp/stream.got
@@ -136,10 +146,12 @@ outages() {
 
 # --- the guard --------------------------------------------------------------------------------------
 
+GUARD_LOG=/var/log/xen/drvdom-guard.log
+
 # The guard of dom0, as a service would start it; before the driver domain.
 guard_start() {
-    /rig/build/release/bin/drvdom-guard >/var/log/xen/drvdom-guard.log 2>&1 &
-    wait_for 10 "drvdom-guard to be ready" grep -q ready /var/log/xen/drvdom-guard.log
+    /rig/build/release/bin/drvdom-guard --deaths 100 >$GUARD_LOG 2>&1 &
+    wait_for 10 "drvdom-guard to be ready" grep -q ready $GUARD_LOG
 }
 
 # Domain NAME is about to end for good.
@@ -152,5 +164,64 @@ guard_let_go() {        # NAME
 
 # guard_count WORDS: how often the guard has said them
 guard_count() {
-    grep -c "$1" /var/log/xen/drvdom-guard.log
+    grep -c "$1" $GUARD_LOG
+}
+
+# The driver domain dies in a way of HOW (destroy, panic, hang), comes back under the same number, and
+# the guests' load goes on.
+domain_dies() {         # HOW
+    local before id at
+    before=$(guard_count 'outage of') id=$(domid dd) at=$(uptime_now)
+    case $1 in
+    destroy) xl destroy dd >/tmp/destroy.out 2>&1 || fail "xl destroy dd: $(cat /tmp/destroy.out)" ;;
+    panic) xl sysrq dd c || fail "xl sysrq dd c" ;;
+    hang) test_kill hang ;;
+    esac
+    wait_for 120 "the driver domain to answer again ($1)" answers_again "$before"
+    assert_eq "the driver domain's number" "$(domid dd)" "$id"
+    load_running
+    say "$1: noticed after $(noticed_after "$at") ms; $(grep 'outage of' $GUARD_LOG | tail -n 1 | sed 's/.*guard: //')"
+}
+answers_again() {       # TIMES
+    [ "$(guard_count 'outage of')" -gt "$1" ]
+}
+noticed_after() {       # UPTIME
+    sed -n 's/.*noticed at \([0-9.]*\) s of.*/\1/p' $GUARD_LOG | tail -n 1 | awk -v a="$1" '{ printf "%d", ($1 - a) * 1000 }'
+}
+
+# domain_deaths DESTROYS PANICS HANGS
+domain_deaths() {
+    local how n
+    for how in destroy panic hang; do
+        n=$1
+        while [ "$n" -gt 0 ]; do
+            sleep 1
+            domain_dies $how
+            n=$((n - 1))
+        done
+        shift
+    done
+    sed -n 's/.*outage of \([0-9]*\) ms.*/\1/p' $GUARD_LOG | percentiles domain.outage ms
+    for how in gone create restore boot adopt 'first answer'; do
+        sed -n "s/.*outage of.*[:,] $how \([0-9]*\) ms.*/\1/p" $GUARD_LOG | sort -n |
+            awk -v n="domain.outage.$(echo "$how" | tr ' ' -)" '{ v[NR] = $1 } END { printf "RIG-FIGURE %s %d ms\n", n, v[int((NR + 1) / 2)] }'
+    done
+    say "requests in flight taken up: $(awk '/taken up with/ { n += $(NF - 3) } END { print n + 0 }' "$RIG_LOG/guest-dd.log")"
+}
+
+# A disk of dom0's memory for a driver domain without a controller (files: dom0-disks): /dev/ram0 as
+# it is, and /dev/ram1 with an ext4 that holds sparse.img.
+dom0_disks() {
+    local ko d=/rig/dom0-disks
+    insmod $d/lib/modules/brd.ko rd_nr=2 rd_size=65536 || fail "insmod brd"
+    while read -r ko; do
+        [ "$ko" = brd.ko ] || grep -q "^$(basename "$ko" .ko | tr - _) " /proc/modules || insmod "$d/lib/modules/$ko"
+    done <$d/lib/modules.list
+    mkdir -p /tmp/content /etc/xen/scripts
+    dd if=/dev/null of=/tmp/content/sparse.img bs=1M seek=32 2>/dev/null
+    LD_LIBRARY_PATH=$d/lib $d/bin/mke2fs -q -F -t ext4 -d /tmp/content /dev/ram1 >/tmp/mke2fs.out 2>&1 ||
+        fail "mke2fs: $(cat /tmp/mke2fs.out)"
+    # libxl names the device itself; this is all that is left of Xen's script for a block device
+    printf '#!/bin/sh\n[ "$1" != add ] || xenstore-write "$XENBUS_PATH/hotplug-status" connected\n' >/etc/xen/scripts/block
+    chmod 755 /etc/xen/scripts/block
 }

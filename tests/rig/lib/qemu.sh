@@ -56,7 +56,9 @@ qemu_args() {
         # shellcheck disable=SC2054
         QEMU_ARGS+=(-device intel-iommu
             -drive "if=none,id=nvme,file=$dir/nvme.img,format=raw,cache=unsafe"
-            -device nvme,drive=nvme,serial=rig,addr=4
+            -drive "if=none,id=nvme2,file=$dir/nvme2.img,format=raw,cache=unsafe"
+            -device nvme,id=nvme,serial=rig,addr=4
+            -device nvme-ns,drive=nvme,bus=nvme,nsid=1 -device nvme-ns,drive=nvme2,bus=nvme,nsid=2
             -netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat"
             -device e1000e,netdev=net,addr=5)
         ;;

@@ -63,6 +63,7 @@ files_for() {
         driver-domain) stage_driver_domain "$stage" image ;;
         trixie-domain) stage_trixie_domain "$stage" ;;
         *-domain) stage_driver_domain "$stage" "image-${word%-domain}" ;;
+        dom0-disks) stage_dom0_disks "$stage" ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
@@ -106,6 +107,13 @@ stage_trixie_domain() { # STAGE
     "$program" image build --kernel-root "$CACHE/root-trixie" --bin "${program%/*}" --nic driver:e1000e \
         --disk driver:nvme --config "$TOP/examples/drvdom.conf" -o "$1/image2" >"$CACHE/trixie-domain.log" 2>&1 ||
         die "no image with Debian 13's kernel: $(tail -n 3 "$CACHE/trixie-domain.log")"
+}
+
+# What dom0 needs to give a disk of its own to a driver domain: /rig/dom0-disks.
+stage_dom0_disks() {    # STAGE
+    add_modules "$1/dom0-disks" xen-blkback brd
+    mkdir -p "$1/dom0-disks/bin"
+    add_programs "$1/dom0-disks" sbin/mke2fs
 }
 
 # What is measured: drvdom is build/image-load, drvdom-NAME is build/image-load-NAME if there is one.
@@ -194,7 +202,16 @@ collect() {
         tar -x -C "$dir/logs" -f "$dir/logs.tar" 2>/dev/null || true
     fi
     rm -f "$dir"/monitor.* "$dir"/ctl.* "$dir/logs.tar" "$dir/files.img" "$dir/state.qcow2"
-    [ -n "${KEEP-}" ] || rm -f "$dir/nvme.img"
+    [ -n "${KEEP-}" ] || rm -f "$dir/nvme.img" "$dir/nvme2.img"
+}
+
+# The second namespace of the NVMe disk: an ext4 with a sparse file that guests may be given.
+make_second_disk() {    # DIR
+    need_tool mkfs.ext4 e2fsprogs
+    mkdir -p "$1/content"
+    truncate -s 48M "$1/content/sparse.img"
+    mkfs.ext4 -q -F -d "$1/content" "$1/nvme2.img" 96M || die "mkfs.ext4 failed for nvme2.img"
+    rm -r "$1/content"
 }
 
 # scenario_run NAME: prints one result line; returns 0 when it passed
@@ -217,6 +234,7 @@ scenario_run() {
     files_for "$file" "$dir"
     if [[ $MACHINE == passthrough* ]]; then
         truncate -s 1G "$dir/nvme.img"
+        make_second_disk "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"
         say "$NAME: booting Xen and dom0 (passthrough needs a cold boot)"
         qemu_start "$dir"

@@ -36,7 +36,7 @@ snapshot_ensure() {
         die "qemu-img cannot make build/rig-cache/boot/state.qcow2: disk full?"
     qemu_args "$machine" "$mem" "$dir"
     qemu_start "$dir"
-    boot_wait "$dir" 120
+    boot_wait "$dir" 300
     say "dom0 is ready after $(since "$start") s"
     qemu_says 60 "savevm ready" >"$dir/savevm"
     qemu_stop
