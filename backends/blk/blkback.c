@@ -170,6 +170,7 @@ static int open_journal(struct worker *w, const struct blk_connect *c, struct wh
     for (uint32_t i = 0; i < c->queues; i++) {
         b->queue[i].journal_mem = rc ? NULL : mem;
         b->queue[i].resume = w->resume;
+        b->queue[i].late = w->lost_ns;
         b->queue[i].lost_ns = w->resume ? w->lost_ns : 0;
     }
     return 0;

@@ -320,8 +320,8 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
     if (!rc && (data_prepare(q, q->ring.slots, c) || io_prepare(q, q->ring.slots)))
         rc = why_set(why, -ENOMEM, "no memory for queue %u", index);
     if (!rc) {
-        rc = q->resume ? evtchn_rebind(&q->ev, q->id.domid, c->queue[index].port)
-                       : evtchn_bind(&q->ev, q->id.domid, c->queue[index].port);
+        rc = q->late ? evtchn_rebind(&q->ev, q->id.domid, c->queue[index].port)
+                     : evtchn_bind(&q->ev, q->id.domid, c->queue[index].port);
         if (rc < 0)
             why_set(why, rc, "event channel %u of domain %u cannot be bound: %s",
                     c->queue[index].port, q->id.domid, strerror(-rc));

@@ -98,6 +98,7 @@ struct blk_queue {
     const struct blk_setup *setup;
     void *journal_mem; /* the device's journal, NULL: none; set before blk_queue_prepare() */
     bool resume;       /* take the ring up where a dead worker stopped; set before, too */
+    bool late;         /* a dead worker may still hold the event channel */
     uint64_t lost_ns;  /* since when the guest has no answer from that one; 0: it has one */
     pthread_t thread;
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backends/net/netlink.h"
@@ -29,6 +30,20 @@ static struct ifreq request(const char *name)
     memset(&r, 0, sizeof(r));
     snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
     return r;
+}
+
+/* A worker that was just ended may hold the interface a little longer than its process lived (its
+ * io_uring does): "exists already" is asked again for up to a second. */
+static int set_interface(int fd, struct ifreq *r)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+
+    for (int tries = 0; ioctl(fd, TUNSETIFF, r); tries++) {
+        if (errno != EBUSY || tries == 500)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
 }
 
 static int open_queue(const struct port_wish *wish, bool first, struct why *why)
@@ -48,9 +63,9 @@ static int open_queue(const struct port_wish *wish, bool first, struct why *why)
     /* Without it this would be one more queue of an interface that is there: somebody else's. */
     if (first)
         r.ifr_flags |= (short)IFF_TUN_EXCL;
-    if (ioctl(fd, TUNSETIFF, &r) == 0)
+    err = -set_interface(fd, &r);
+    if (err == 0)
         return fd;
-    err = errno;
     close(fd);
     if (err == EBUSY || err == EINVAL)
         return why_set(why, -err,

@@ -115,8 +115,8 @@ static int map_ring(struct net_queue *q, struct ring *r, void **page, uint32_t r
 
 static int bind_port(struct net_queue *q, struct net_port *p, uint32_t remote, struct why *why)
 {
-    int rc = q->w->resume ? evtchn_rebind(&q->ev, q->w->id.domid, remote)
-                          : evtchn_bind(&q->ev, q->w->id.domid, remote);
+    int rc = q->w->lost_ns ? evtchn_rebind(&q->ev, q->w->id.domid, remote)
+                           : evtchn_bind(&q->ev, q->w->id.domid, remote);
 
     if (rc < 0)
         return why_set(why, rc, "queue %u: cannot bind event channel %u: %s", q->index, remote,

@@ -471,8 +471,9 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
     dev->rewrite.fn = on_rewrite;
     dev->timer.arg = dev->respawn.arg = dev->rewrite.arg = dev;
     keys_paths(dev);
-    if (slot >= 0)
-        dev->lost_ns = d->strays_ended_ns ? d->strays_ended_ns : clock_ns();
+    /* Also one that was not yet connected may have had a worker, which is let go of just now. */
+    if (d->adopting)
+        dev->lost_ns = slot >= 0 && !d->strays_ended_ns ? clock_ns() : d->strays_ended_ns;
     log_info("%s: %s", dev->name, slot < 0 ? "seen" : "adopted: it was connected before us");
     return dev;
 }

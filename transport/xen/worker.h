@@ -67,10 +67,10 @@ struct worker_msg {
     uint32_t type; /* enum worker_msg_type */
     uint32_t version;
     struct dev_id id;
-    int32_t err;                /* FAILED, FAULT: -errno, else 0 */
-    uint32_t survives;          /* SETUP: the box outlives drvdomd, whose successor will adopt us */
-    uint64_t lost_ns;           /* RESUME: clock_ns() when the predecessor was found dead */
-    uint32_t payload_len;       /* bytes used of payload */
+    int32_t err;          /* FAILED, FAULT: -errno, else 0 */
+    uint32_t survives;    /* SETUP: the box outlives drvdomd, whose successor will adopt us */
+    uint64_t lost_ns;     /* CONNECT, RESUME: clock_ns() when a predecessor was found dead, or 0 */
+    uint32_t payload_len; /* bytes used of payload */
     char text[WORKER_TEXT_MAX]; /* FAILED, FAULT: one line for the error node and the log */
     _Alignas(8) uint8_t payload[WORKER_PAYLOAD_MAX];
 };

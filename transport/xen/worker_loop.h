@@ -27,7 +27,7 @@ struct worker {
     struct dev_stats *stats; /* in it */
     bool resume;             /* connect: go on where a dead worker stopped */
     bool survives;           /* drvdomd's successor will find the box, and end us */
-    uint64_t lost_ns;        /* resume: clock_ns() when the worker before us was found dead */
+    uint64_t lost_ns;        /* clock_ns() when a worker before us was found dead, or 0 */
     void *dev;               /* the class's own object */
     bool connected;          /* between CONNECTED and DISCONNECTED */
     bool faulted;            /* told drvdomd once; waits for DISCONNECT */
