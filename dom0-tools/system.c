@@ -8,6 +8,10 @@
 
 #include "schema/vif.h"
 #include "transport/base/log.h"
+#include "transport/xen/store_ahead.h"
+#include "transport/xen/xenbus.h"
+
+static const char *const kinds[] = {"vbd", "vif"};
 
 enum { DOMAINS_MAX = 4096, DEVICES_MAX = 16384, FAILURES_MAX = 4096 };
 
@@ -87,42 +91,36 @@ static int on_domain(void *arg, const char *name)
 
 /* ---- devices ---- */
 
-/* What a directory lists need not be asked for one by one: with a hundred devices each question to
- * xenstored counts. */
-struct listed {
-    bool hotplug_error, error;
-};
-
-static int on_back_key(void *arg, const char *name)
-{
-    struct listed *l = arg;
-
-    l->hotplug_error |= strcmp(name, DEVICE_BACK_KEY_HOTPLUG_ERROR) == 0;
-    l->error |= strcmp(name, DEVICE_BACK_KEY_ERROR) == 0;
-    return 0;
-}
-
 static void read_back(struct store *s, struct device_info *d)
 {
-    struct listed has = {false, false};
     char dir[STORE_PATH_MAX];
 
     (void)device_back_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
     d->back_state = 0;
-    d->online = true;
-    d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_NONE;
-    d->error[0] = '\0';
-    d->has_back = store_each(s, 0, dir, on_back_key, &has) >= 0;
-    d->has_back_state = d->has_back && device_back_get_state(s, 0, dir, &d->back_state) == 0;
-    if (!d->has_back)
-        return;
-    (void)!device_back_get_online(s, 0, dir, &d->online);
+    d->has_back_state = device_back_get_state(s, 0, dir, &d->back_state) == 0;
+    d->has_back = d->has_back_state || store_exists(s, 0, dir) == 1;
     if (device_back_get_hotplug_status(s, 0, dir, &d->hotplug))
         d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_NONE;
-    if ((!has.hotplug_error ||
-         device_back_get_hotplug_error(s, 0, dir, d->error, sizeof(d->error))) &&
-        (!has.error || device_back_get_error(s, 0, dir, d->error, sizeof(d->error))))
+}
+
+/* What only matters of a device that is not Connected at both ends: with a hundred of them each
+ * question to xenstored counts. */
+static void read_trouble(struct store *s, struct device_info *d)
+{
+    char dir[STORE_PATH_MAX];
+
+    d->online = true;
+    d->error[0] = d->record[0] = '\0';
+    if (d->back_state == XENBUS_CONNECTED && d->front_state == XENBUS_CONNECTED)
+        return;
+    (void)device_back_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
+    (void)!device_back_get_online(s, 0, dir, &d->online);
+    if (device_back_get_hotplug_error(s, 0, dir, d->error, sizeof(d->error)) &&
+        device_back_get_error(s, 0, dir, d->error, sizeof(d->error)))
         d->error[0] = '\0';
+    (void)device_error_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
+    if (device_error_get_error(s, 0, dir, d->record, sizeof(d->record)))
+        d->record[0] = '\0';
 }
 
 void system_refresh(struct store *s, struct device_info *d)
@@ -130,17 +128,13 @@ void system_refresh(struct store *s, struct device_info *d)
     char dir[STORE_PATH_MAX];
 
     read_back(s, d);
-    d->record[0] = '\0';
-    (void)device_error_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
-    /* The record is about a device that could not be offered. */
-    if (!d->has_back_state && device_error_get_error(s, 0, dir, d->record, sizeof(d->record)))
-        d->record[0] = '\0';
     (void)device_front_dir(dir, sizeof(dir), d->guest, d->kind, d->devid);
     d->has_front = device_front_get_state(s, 0, dir, &d->front_state) == 0;
     if (!d->has_front) {
         d->front_state = 0;
         d->has_front = store_exists(s, 0, dir) == 1;
     }
+    read_trouble(s, d);
 }
 
 static void read_labels(struct store *s, struct device_info *d)
@@ -202,7 +196,6 @@ static int absent_is_empty(int rc)
 
 static int read_devices(struct system *sys, unsigned guest)
 {
-    static const char *const kinds[] = {"vbd", "vif"};
     char dir[STORE_PATH_MAX];
     int rc = 0;
 
@@ -266,7 +259,6 @@ static int on_failed_guest(void *arg, const char *name)
 
 static void read_failures(struct system *sys, unsigned back)
 {
-    static const char *const kinds[] = {"vbd", "vif"};
     char dir[STORE_PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -281,18 +273,28 @@ static void read_failures(struct system *sys, unsigned back)
 
 /* ---- all of it ---- */
 
-int system_read(struct system *sys, struct store *store)
+static int read_all(struct system *sys)
 {
-    int rc;
+    struct store *store = sys->store;
+    int rc = store_each(store, 0, DOMAINS_DIR, on_domain, sys);
 
-    *sys = (struct system){.store = store};
-    rc = store_each(store, 0, DOMAINS_DIR, on_domain, sys);
     for (size_t i = 0; i < sys->ndomains && rc >= 0; i++)
         rc = read_devices(sys, sys->domains[i].id);
     for (size_t i = 0; i < sys->ndomains && rc >= 0; i++) {
         if (sys->domains[i].driver_domain)
             read_failures(sys, sys->domains[i].id);
     }
+    return rc;
+}
+
+int system_read(struct system *sys, struct store *store)
+{
+    int rc;
+
+    *sys = (struct system){.store = store};
+    system_read_ahead(store);
+    rc = read_all(sys);
+    store_forget(store); /* who asks again wants to know what is so then */
     if (rc >= 0)
         return 0;
     log_error("cannot read xenstore: %s", strerror(-rc));

@@ -65,6 +65,8 @@ struct system {
  * logged with the remedy.  store must outlive *sys. */
 int system_read(struct system *sys, struct store *store) must_check;
 void system_fini(struct system *sys);
+/* For system_read(): asks xenstored for most of it at once; see transport/xen/store_ahead.h. */
+void system_read_ahead(struct store *store);
 
 /* Opens xenstore and reads; for verbs.  The store is closed by system_close. */
 int system_open(struct system *sys) must_check;

@@ -9,9 +9,8 @@
 #include <unistd.h>
 #include <xenstore.h>
 
-struct store {
-    struct xs_handle *xs;
-};
+#include "transport/xen/store_ahead.h"
+#include "transport/xen/store_priv.h"
 
 int store_open(struct store **out)
 {
@@ -34,27 +33,43 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    cache_free(s->cache);
     xs_close(s->xs);
     free(s);
 }
 
+/* Is the answer kept from reading ahead? */
+static bool kept(const struct store *s, store_txn t, const char *path, bool dir, const char **value,
+                 size_t *len, int *err)
+{
+    return s->cache && t == 0 && cache_find(s->cache, path, dir, value, len, err);
+}
+
+static int copy_value(const char *v, size_t len, char *buf, size_t size)
+{
+    if (memchr(v, 0, len))
+        return -EINVAL;
+    if (len + 1 > size)
+        return -E2BIG;
+    memcpy(buf, v, len);
+    buf[len] = '\0';
+    return (int)len;
+}
+
 int store_read(struct store *s, store_txn t, const char *path, char *buf, size_t size)
 {
+    const char *ahead;
     unsigned len = 0;
-    char *v = xs_read(s->xs, t, path, &len);
+    size_t ahead_len;
+    char *v;
     int rc;
 
+    if (kept(s, t, path, false, &ahead, &ahead_len, &rc))
+        return ahead ? copy_value(ahead, ahead_len, buf, size) : -rc;
+    v = xs_read(s->xs, t, path, &len);
     if (!v)
         return -errno;
-    if (memchr(v, 0, len)) {
-        rc = -EINVAL;
-    } else if (len + 1 > size) {
-        rc = -E2BIG;
-    } else {
-        memcpy(buf, v, len);
-        buf[len] = '\0';
-        rc = (int)len;
-    }
+    rc = copy_value(v, len, buf, size);
     free(v);
     return rc;
 }
@@ -71,22 +86,45 @@ int store_rm(struct store *s, store_txn t, const char *path)
 
 int store_exists(struct store *s, store_txn t, const char *path)
 {
-    char *v = xs_read(s->xs, t, path, NULL);
+    const char *ahead;
+    size_t len;
+    char *v;
+    int err;
 
-    if (v) {
+    if (!kept(s, t, path, false, &ahead, &len, &err)) {
+        v = xs_read(s->xs, t, path, NULL);
+        ahead = v;
+        err = errno;
         free(v);
-        return 1;
     }
-    return errno == ENOENT || errno == EACCES ? 0 : -errno;
+    if (ahead)
+        return 1;
+    return err == ENOENT || err == EACCES ? 0 : -err;
+}
+
+/* Names one after the other, each with its NUL. */
+static int each_kept(const char *names, size_t len, int (*fn)(void *, const char *), void *arg)
+{
+    const char *end = names + len;
+    int rc = 0;
+
+    for (; names < end && rc == 0; names += strlen(names) + 1)
+        rc = fn(arg, names);
+    return rc;
 }
 
 int store_each(struct store *s, store_txn t, const char *path, int (*fn)(void *, const char *),
                void *arg)
 {
+    const char *ahead;
+    char **names;
     unsigned n = 0;
-    char **names = xs_directory(s->xs, t, path, &n);
+    size_t len;
     int rc = 0;
 
+    if (kept(s, t, path, true, &ahead, &len, &rc))
+        return ahead ? each_kept(ahead, len, fn, arg) : -rc;
+    names = xs_directory(s->xs, t, path, &n);
     if (!names)
         return -errno;
     for (unsigned i = 0; i < n && rc == 0; i++)
