@@ -250,8 +250,6 @@ static void xl_cfg(const struct create *c, struct bytes *out)
     bytes_printf(out, "extra = \"console=hvc0 quiet nokaslr audit=0 selinux=0 apparmor=0 "
                       "cryptomgr.notests=1 8250.nr_uarts=0\"\n");
     bytes_printf(out, "memory = %lu\nvcpus = %lu\ndriver_domain = 1\n", c->memory_mb, c->vcpus);
-    /* Else reading the clock of each stage traps on hosts whose counter Xen does not trust. */
-    bytes_printf(out, "tsc_mode = \"native\"\n");
     bytes_printf(out, "on_crash = \"destroy\"\n");
     if (c->nnics + c->ndisks == 0)
         return;

@@ -43,9 +43,10 @@ struct bf_want {
     unsigned queues, order; /* at most; less if less is offered */
     uint32_t indirect;      /* most segments of a request; 0 or up to 11: none is indirect */
     bool persistent;
-    bool all_or_nothing; /* -EOPNOTSUPP when less is offered */
-    bool numbered;       /* say ring-page-order even for one page */
-    bool stamps;         /* measure the way back: transport/xen/stamp.h */
+    bool all_or_nothing;      /* -EOPNOTSUPP when less is offered */
+    bool numbered;            /* say ring-page-order even for one page */
+    bool stamps;              /* measure the way back: transport/xen/stamp.h */
+    uint64_t stamp_offset_ns; /* our counter began so much later than the backend's */
     enum bf_abi abi;
     unsigned pages; /* data pages to share; 0: as many as are usual */
     unsigned timeout_ms;

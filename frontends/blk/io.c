@@ -179,7 +179,7 @@ int bf_submit(struct bf_conn *c, struct bf_queue *q, struct bf_io *io)
     len = bf_req_encode(&r, c->abi, raw);
     io->start_ns = clock_ns();
     if (c->want.stamps && io->nr_segs > 0 && io->nr_segs <= STAMP_SEGS && len == STAMP_SLOT)
-        stamp_put(raw, ticks_now());
+        stamp_put(raw, ticks_now() + ticks_of_ns(c->want.stamp_offset_ns));
     ring_front_put(&q->ring, raw, len);
     return 0;
 }
@@ -237,7 +237,8 @@ int bf_answer(struct bf_conn *c, struct bf_queue *q, const uint8_t *raw)
 /* The backend's stamp is taken off: to all others the rest of the slot is zero. */
 static void take_stamp(struct bf_conn *c, uint8_t *raw)
 {
-    uint64_t then = ticks_to_ns(stamp_get(raw)), now = ticks_ns();
+    uint64_t then = ticks_to_ns(stamp_get(raw) - ticks_of_ns(c->want.stamp_offset_ns));
+    uint64_t now = ticks_ns();
 
     if (then && then <= now)
         hist_add(&c->returned, now - then);

@@ -52,9 +52,10 @@ static const char usage[] =
     "  --plain           verify: whole pages only\n"
     "  --no-discard      verify: without discard;  --no-sync  without flush and barrier\n"
     "  --size BYTES      bench: of a request (default 4096);  --writes PERCENT  --in-order\n"
-    "  --stamps          bench: time stamps in the slots, for drvdom latency's stage `wake` and "
-    "the\n"
-    "                    way back; needs tsc_mode=\"native\" in both domains\n"
+    "  --stamps          bench: time stamps in the slots, for stage `wake` of drvdom latency, and\n"
+    "                    the way back\n"
+    "  --stamp-offset NS our time stamp counter began so much later than the backend's (xl\n"
+    "                    debug-keys s: ofs=), where Xen emulates it\n"
     "  --hook CMD        misbehave: run to make the conditions of some (see list)\n"
     "  --json            one line of JSON instead of text\n"
     "\n"
@@ -107,6 +108,7 @@ enum option_id {
     O_WRITES,
     O_IN_ORDER,
     O_STAMPS,
+    O_STAMP_OFFSET,
     O_HOOK,
     O_JSON,
     O_VERSION,
@@ -139,6 +141,7 @@ static const struct option longs[] = {
     {"writes", required_argument, NULL, O_WRITES},
     {"in-order", no_argument, NULL, O_IN_ORDER},
     {"stamps", no_argument, NULL, O_STAMPS},
+    {"stamp-offset", required_argument, NULL, O_STAMP_OFFSET},
     {"hook", required_argument, NULL, O_HOOK},
     {"json", no_argument, NULL, O_JSON},
     {"version", no_argument, NULL, O_VERSION},
@@ -254,6 +257,9 @@ static void other_option(int id)
         break;
     case O_STAMPS:
         opt.want.stamps = true;
+        break;
+    case O_STAMP_OFFSET:
+        opt.want.stamp_offset_ns = number("stamp-offset", optarg, INT64_MAX);
         break;
     case O_EXACT:
         opt.want.all_or_nothing = true;

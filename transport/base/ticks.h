@@ -44,6 +44,12 @@ static inline uint64_t ticks_to_ns(uint64_t ticks)
            (uint64_t)((unsigned __int128)(ticks - ticks_scale.base_ticks) * ticks_scale.mult >> 32);
 }
 
+/* How far the counter comes in so long; 0 when nothing is calibrated. */
+static inline uint64_t ticks_of_ns(uint64_t ns)
+{
+    return ticks_scale.mult ? (uint64_t)(((unsigned __int128)ns << 32) / ticks_scale.mult) : 0;
+}
+
 /* Nanoseconds since some moment before the first calibration; never goes backwards on one CPU. */
 static inline uint64_t ticks_ns(void)
 {

@@ -4,8 +4,8 @@
  *
  * The last 8 bytes of an x86_64 slot carry the processor's time stamp counter: in a request (READ
  * or WRITE of at most STAMP_SEGS segments, which leaves them unused) when it was put, in an answer
- * when it was put.  Both domains must see the same counter: tsc_mode="native" in their
- * configurations.  PURE.
+ * when it was put.  Both domains must see the same counter, or the frontend must know how far they
+ * are apart (drvdom-blkfront --stamp-offset).  PURE.
  */
 #ifndef DRVDOM_XEN_STAMP_H
 #define DRVDOM_XEN_STAMP_H

@@ -72,6 +72,7 @@ ramdisk=\"/rig/image/initramfs.gz\"
 memory=96
 type=\"pv\"
 extra=\"$QUIET\"")"
+wait_for 40 "drvdomd in plain to say something" xenstore-exists "/local/domain/$(domid plain)/data/drvdom/state"
 fault "driver_domain=1 missing" "was not created as a driver domain" drvdom why plain
 nodriver=$(cfg nodriver "$(disk plain /run/disk0.img)")
 must_fail drvdom lint "$nodriver"
