@@ -8,7 +8,8 @@ blkfront_ramdisk() {
     mkdir -p $over/bin $over/lib/modules
     cp /rig/build/release/bin/drvdom-blkfront $over/bin/
     chmod 755 $over/bin/drvdom-blkfront
-    cp -L /lib/libxengnttab.so.1 /lib/libxenevtchn.so.1 /lib/libxentoollog.so.1 $over/lib/
+    # libgcc: libxenstore ends its thread with pthread_cancel
+    cp -L /lib/libxengnttab.so.1 /lib/libxenevtchn.so.1 /lib/libxentoollog.so.1 /lib/libgcc_s.so.1 $over/lib/
     printf 'xen-evtchn.ko\nxen-gntalloc.ko\n' >$over/lib/modules.list
     cp -L /lib/modules/xen-evtchn.ko /lib/modules/xen-gntalloc.ko $over/lib/modules/
     {
@@ -24,9 +25,10 @@ blkfront_guest() {      # NAME LINE...
     guest_do "$1" 'echo 4096 >/sys/module/xen_gntalloc/parameters/limit'
 }
 
-# blkfront GUEST SECONDS ARGUMENTS...: must succeed; prints what it prints
+# blkfront GUEST SECONDS ARGUMENTS...: must succeed; what it prints is in /tmp/blkfront.out
 blkfront() {
     local g=$1 secs=$2
     shift 2
-    guest_do "$g" "drvdom-blkfront $*" "$secs"
+    guest_run "$g" "drvdom-blkfront $*" "$secs" >/tmp/blkfront.out 2>&4 ||
+        fail "in $g: drvdom-blkfront $*: exit $?: $(tail -n 3 /tmp/blkfront.out)"
 }

@@ -40,7 +40,7 @@ archive() {
 linux() {       # NAME KERNEL RAMDISK LINE...
     local name=$1 kernel=$2 from=$3 over=/tmp/over-$1
     mkdir -p "$over"
-    (cd "$over" && cpio -i lib/modules.list <"$from") 2>/dev/null
+    (cd "$over" && cpio -id lib/modules.list <"$from") 2>/dev/null
     grep -q xen-blkfront "$over/lib/modules.list" || fail "$name: no list of modules"
     sed -i /xen-blkfront/d "$over/lib/modules.list"
     shift 3

@@ -45,13 +45,13 @@ victim_start() {
     guest_do victim "rm -f /tmp/victim.rc
         (drvdom-blkfront $VICTIM >/tmp/victim.log 2>&1; echo \$? >/tmp/victim.rc) >/dev/null 2>&1 & sleep 1"
 }
-victim_end() {  # prints "END P99" of each window, then the p99 of all
-    guest_do victim 'killall -TERM drvdom-blkfront; n=0
+victim_end() {  # FILE: "END P99" of each window, then the p99 of all
+    guest_run victim 'killall -TERM drvdom-blkfront; n=0
         while [ ! -s /tmp/victim.rc ]; do n=$((n + 1)); [ $n -lt 200 ] || exit 9; usleep 100000; done
         [ "$(cat /tmp/victim.rc)" = 0 ] && grep -q "\"verb\":\"verify\",\"ok\":true" /tmp/victim.log ||
             { tail -n 3 /tmp/victim.log; exit 1; }
         sed -n "s/^{\"window\":\([0-9.]*\).*\"ops\":[1-9].*\"p99\":\([0-9.]*\).*/\1 \2/p" /tmp/victim.log
-        sed -n "s/.*\"sectors_checked\":\([0-9]*\).*\"p99\":\([0-9.]*\).*/all \2 \1/p" /tmp/victim.log' 60
+        sed -n "s/.*\"sectors_checked\":\([0-9]*\).*\"p99\":\([0-9.]*\).*/all \2 \1/p" /tmp/victim.log' 60 >"$1" 2>&4 || fail "the victim: exit $?: $(tail -n 3 "$1")"
 }
 row_line() {    # NAME BEGAN ENDED
     printf '%s ok %s %s\n' "$1" "$2" "$3" >>/tmp/rows
@@ -86,24 +86,27 @@ END"
 hooks "/local/domain/$evil/data/rig" &
 
 # Disks that take their memory now and not later; then the measures: alone, and beside a polite guest.
-blkfront evil 60 --devid 51712 write --sectors 65536 >/dev/null
-blkfront victim 60 --devid 51712 write --sectors 8192 >/dev/null
+blkfront evil 60 --devid 51712 write --sectors 65536
+blkfront victim 60 --devid 51712 write --sectors 8192
 victim_start
 sleep 3
-victim_end >/tmp/alone
+victim_end /tmp/alone
 victim_start
 began=$(now_of evil)
 blkfront evil 60 --devid 51712 verify --seconds 4 --depth 32 --sectors 65536
+say "the polite guest: $(cat /tmp/blkfront.out)"
 row_line polite "$began" "$(now_of evil)"
-victim_end >/tmp/polite
+victim_end /tmp/polite
 say "p99 of the victim: alone $(sed -n 's/^all //p' /tmp/alone) us, beside a polite guest $(sed -n 's/^all //p' /tmp/polite) us"
 
-blkfront evil 120 --devid 51712 misbehave R4 R16 B10 B12 S5 S10 >/dev/null
+blkfront evil 120 --devid 51712 misbehave R4 R16 B10 B12 S5 S10
 before=$(memory "$evil")
 victim_start
-blkfront evil 300 --devid 51712 --hook "'sh /tmp/hook'" --json misbehave "$ROWS" '|| true' >/tmp/rows.json
-blkfront evil 30 --devid 51728 --json misbehave B8 '|| true' >>/tmp/rows.json
-victim_end >/tmp/beside
+blkfront evil 300 --devid 51712 --hook "'sh /tmp/hook'" --json misbehave "$ROWS" '|| true'
+cp /tmp/blkfront.out /tmp/rows.json
+blkfront evil 30 --devid 51728 --json misbehave B8 '|| true'
+cat /tmp/blkfront.out >>/tmp/rows.json
+victim_end /tmp/beside
 xl block-detach evil xvdb || fail "the read-only disk cannot be detached"
 
 # --- what came of it ------------------------------------------------------------------------------------
