@@ -275,7 +275,7 @@ images:
 	$(Q)$(IMG_BUILD) --module xen-blkfront --config tests/rig/recovery-plain.conf \
 	    -o build/image-recovery-plain >build/image-recovery-plain.log || { cat build/image-recovery-plain.log; exit 1; }
 # Programs that are no drvdomd, for bad-upgrade-rolls-back.
-images: build/rig-bad/exits build/rig-bad/hangs
+images: fakexen build/rig-bad/exits build/rig-bad/hangs
 build/rig-bad/%:
 	@mkdir -p $(@D)
 	$(Q)printf '#include <unistd.h>\nint main(void) { %s }\n' \
@@ -319,11 +319,16 @@ loop: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/crash-loop
 	@BIN=$(B)/bin tests/loop/upgrade
 	@BIN=$(B)/bin tests/loop/kill
+	@BIN=$(B)/bin tests/loop/leaks
 	@BIN=$(B)/bin tests/loop/nth-call 60
 # Every call failing once, under sanitizers: half an hour.
 nth-call: fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins build/asan/test/keeper
 	@BIN=build/asan/bin tests/loop/nth-call
+# After 500 attaches and 100 kills everything is as before: minutes.
+.PHONY: leaks
+leaks: bins fakexen $(B)/test/keeper
+	@BIN=$(B)/bin tests/loop/leaks 500 100
 evil-blk: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \

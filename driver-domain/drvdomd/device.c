@@ -190,9 +190,11 @@ static int write_state(struct device *dev, enum xenbus_state state)
         log_debug("%s: state %s", dev->name, xenbus_state_name(state));
     }
     if (state == XENBUS_CONNECTED && !rc)
-        log_info("%s: connected (resident: worker %u KiB, drvdomd %u KiB; available %u KiB)",
-                 dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0),
-                 spawn_available_kib());
+        log_info(
+            "%s: connected (resident: worker %u KiB, drvdomd %u KiB with %u descriptors; available "
+            "%u KiB)",
+            dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0), spawn_descriptors(),
+            spawn_available_kib());
     return rc;
 }
 

@@ -221,6 +221,18 @@ unsigned spawn_resident_kib(pid_t pid)
     return (unsigned)(pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
 }
 
+unsigned spawn_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
 /* Kills process `pid` and waits for its end, which for another's child only a pidfd tells. */
 static void end_stray(pid_t pid)
 {

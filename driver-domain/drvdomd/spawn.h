@@ -26,5 +26,7 @@ void spawn_end_strays(void);
 unsigned spawn_resident_kib(pid_t pid);
 /* What the kernel thinks it could still give out (MemAvailable), in KiB; 0 when it does not say. */
 unsigned spawn_available_kib(void);
+/* Open descriptors of our own, one more or less. */
+unsigned spawn_descriptors(void);
 
 #endif

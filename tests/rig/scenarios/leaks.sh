@@ -1,0 +1,101 @@
+# summary: 500 attaches and detaches, 100 killed workers: nodes, grants, event channels, descriptors, memory as before
+# timeout: 420
+# files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/fakexen/fakexenctl build/fakexen/lib/libfakexen.so
+# shellcheck shell=dash
+. /rig/tests/rig/dom0/recovery.sh
+
+# Devices at a time, rounds, kills.  RIG_SET='ROUNDS=5 KILLS=10': fewer, while developing.
+DISKS='b c d e f g h i j k' ROUNDS=${ROUNDS:-50} KILLS=${KILLS:-100}
+dd_start dd memory=192
+guest_start g1
+dd=$(domid dd) g1=$(domid g1)
+log=$RIG_LOG/guest-dd.log
+
+# What libxl does in xenstore, without what it costs to start xl 1000 times.
+mkdir -p /tmp/libxl
+ln -s /run/xenstored/socket /tmp/libxl/xenstored.sock
+libxl_part() {
+    LD_LIBRARY_PATH=/rig/build/fakexen/lib FAKEXEN_DIR=/tmp/libxl FAKEXEN_DOMID=0 /rig/build/fakexen/fakexenctl "$@"
+}
+together() {            # COMMAND ARGUMENT...: libxl_part COMMAND of each disk, at once; DISK is replaced
+    local d jobs='' args
+    for d in $DISKS; do
+        args=$(echo "$@" | sed "s/DISK/xvd$d/")
+        # shellcheck disable=SC2086 # a list of arguments
+        libxl_part $args >>/tmp/libxl.out 2>&1 &
+        jobs="$jobs $!"
+    done
+    for d in $jobs; do
+        wait "$d" || fail "$1: $(tail -n 3 /tmp/libxl.out)"
+    done
+}
+connected() {
+    local d n
+    n=$(xenstore-ls -f "/local/domain/$dd/backend/vbd/$g1" 2>/dev/null | grep -c '/state = "4"')
+    # shellcheck disable=SC2086 # a list
+    set -- $DISKS
+    [ "$n" = $# ]
+}
+round() {
+    together attach-vbd "$g1" "$dd" DISK /run/disk1.img mode=r
+    wait_for 20 "all disks to be Connected" connected
+    together detach vbd "$g1" "$dd" DISK
+}
+# One line of all that is counted, but for memory
+state() {
+    local fds
+    fds=$(sed -n 's/.*drvdomd [0-9]* KiB with \([0-9]*\) descriptors.*/\1/p' "$log" | tail -n 1)
+    echo "$(xenstore-ls -f | grep -vc data/rig) nodes, $(grants_of "$g1") grants, $(evtchns_of "$g1")+$(evtchns_of "$dd") channels, $fds descriptors"
+}
+memory() {              # KiB: drvdomd, available in the driver domain, xenstored
+    sed -n 's/.*drvdomd \([0-9]*\) KiB with.*available \([0-9]*\) KiB.*/\1 \2/p' "$log" | tail -n 1
+    awk '/VmRSS/ { print $2 }' "/proc/$(pidof xenstored)/status"
+}
+
+with_load() {           # KILLS: a disk attached by xl, killed under verified load, detached
+    local before
+    before=$(restarts)
+    xl_do block-attach g1 'format=raw,vdev=xvda,access=rw,backend=dd,target=/run/disk0.img'
+    wait_for 20 "the disk to be Connected" both_connected "$g1" "$dd" vbd 51712
+    fio_start g1
+    sleep 0.5
+    test_kill "workers $1 60"
+    wait_for 200 "$1 workers to be killed and replaced" killed $((before + $1))
+    fio_end g1 60
+    xl_do block-detach g1 xvda
+    detached "$g1"
+}
+
+round
+with_load 2
+before=$(state)
+memory | tr '\n' ' ' >/tmp/memory.before
+say "before: $before; memory $(cat /tmp/memory.before)"
+n=0 began=$(uptime_now)
+while [ $n -lt "$ROUNDS" ]; do
+    round
+    n=$((n + 1))
+done
+# shellcheck disable=SC2086 # a list
+set -- $DISKS
+say "$((n * $#)) disks attached and detached in $(elapsed "$began") s"
+figure attach.detach "$(awk -v a="$began" -v b="$(uptime_now)" -v n=$((n * $#)) 'BEGIN { printf "%.0f", (b - a) * 1000 / n }')" ms
+with_load "$KILLS"
+say "$KILLS workers killed"
+after=$(state)
+memory | tr '\n' ' ' >/tmp/memory.after
+say "after:  $after; memory $(cat /tmp/memory.after)"
+assert_eq "what is held afterwards" "$after" "$before"
+# In KiB: drvdomd and xenstored may not have grown by more than allocators' leavings, nor the domain's free memory
+# shrunk by more than the kernel's caches move.
+# shellcheck disable=SC2046 # six numbers
+set -- $(cat /tmp/memory.before /tmp/memory.after)
+figure drvdomd.growth $(($4 - $1)) KiB
+figure available.loss $(($2 - $5)) KiB
+figure xenstored.growth $(($6 - $3)) KiB
+if [ $(($4 - $1)) -gt 256 ] || [ $(($2 - $5)) -gt 2048 ] || [ $(($6 - $3)) -gt 512 ]; then
+    fail "memory has grown"
+fi
+guest_stop g1
+nothing_left "$g1" "$dd"
+dd_stop dd
