@@ -368,12 +368,14 @@ FUZZ_SECONDS ?= 60
 fuzz_src.req := backends/blk/req.c
 fuzz_src.tx  := backends/net/tx.c backends/net/headers.c
 fuzz_src.rx  := backends/net/rx.c backends/net/headers.c backends/net/hash.c
+fuzz_src.words := dom0-tools/guard/words.c transport/xen/blackbox.c transport/xen/journal.c
 fuzz_src.ctrl := backends/net/ctrl.c backends/net/hash.c
 fuzz_src.xenbus := transport/xen/xenbus.c
 fuzz_src.value  := $(addprefix xenstore-schema/,access.c value.c key.c) $(XS_C) tests/fuzz/store.c
 fuzz_src.front  := backends/blk/conn.c $(wildcard backends/blk/target*.c) transport/base/log.c $(fuzz_src.value)
 fuzz_libs.front := $(filter -lnbd,$(drvdomd.libs))
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(XS_H) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch])
+fuzz_libs.words := -lz
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(XS_H) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch] dom0-tools/guard/words.*)
 	$(call say,FUZZCC,$@)
 	@mkdir -p $(@D)
 	$(Q)clang -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -O1 -g $(WARN) -Wno-format-nonliteral -fno-sanitize-recover=all \

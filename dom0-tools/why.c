@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dom0-tools/explain.h"
+#include "dom0-tools/guard/client.h"
 #include "dom0-tools/json.h"
 #include "dom0-tools/nodes.h"
 #include "dom0-tools/options.h"
@@ -15,12 +17,19 @@
 
 static const char help_text[] =
     "usage: drvdom why GUEST[/DEVICE] [--timeout SECONDS] [--json]\n"
+    "       drvdom why --last-words NAME\n"
     "\n"
     "Says for each device of the guest that does not work what the cause is and what to do, a\n"
     "line each.  DEVICE is xvda, vif0 or vbd/51712.  GUEST may be a driver domain, or a guest "
     "that\n"
     "is gone because xl create failed (its number, or any name: then the failures of guests that\n"
     "are gone are told).  A device on its way is watched for SECONDS (default 1) first.\n"
+    "\n"
+    "With --last-words: what drvdom-guard found in the blackbox of driver domain NAME when it "
+    "last\n"
+    "died, or finds there now: log lines, and for each device its worker's log and the requests "
+    "that\n"
+    "were under way.\n"
     "\n"
     "Exit status: 0 all is well, 1 a cause was told, 2 wrong usage.\n";
 
@@ -180,14 +189,35 @@ static int why_gone(struct why *w)
     return VERB_FAILED;
 }
 
+/* They have been made printable by the guard. */
+static int tell_last_words(const char *name)
+{
+    char *text;
+    int rc = guard_words(GUARD_SOCKET, name, &text);
+
+    if (rc) {
+        log_error("%s: %s", name,
+                  rc == -ENOENT || rc == -ECONNREFUSED
+                      ? "drvdom-guard does not run, or knows no driver domain of that name"
+                      : strerror(-rc));
+        return VERB_FAILED;
+    }
+    fputs(text, stdout);
+    free(text);
+    return VERB_OK;
+}
+
 int verb_why(int argc, char **argv)
 {
     static struct why w;
+    struct option_own own[] = {{.name = "last-words"}};
     const struct domain_info *dom;
-    int rc = options_parse(&w.o, argc, argv, help_text, NULL, 0);
+    int rc = options_parse(&w.o, argc, argv, help_text, own, ARRAY_SIZE(own));
 
     if (rc)
         return verb_parsed(rc);
+    if (own[0].count && w.o.nargs == 1)
+        return tell_last_words(w.o.args[0]);
     if (w.o.nargs != 1 || split(&w, w.o.args[0]))
         return verb_usage("why: name one guest, or GUEST/DEVICE");
     w.wait_ns = w.o.has_timeout ? w.o.timeout_ns : UINT64_C(1000000000);

@@ -103,11 +103,13 @@ static int ask_text(const char *path, const struct guard_question *q, char **out
     return 0;
 }
 
-int guard_words(const char *path, uint32_t domid, char **out)
+int guard_words(const char *path, const char *name, char **out)
 {
-    struct guard_question q = {
-        .magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_WORDS, .domid = domid};
+    struct guard_question q = {.magic = GUARD_MAGIC, .version = GUARD_VERSION, .ask = GUARD_WORDS};
 
+    if (strlen(name) >= sizeof(q.path))
+        return -ENAMETOOLONG;
+    memcpy(q.path, name, strlen(name));
     return ask_text(path, &q, out);
 }
 

@@ -25,7 +25,7 @@ enum guard_ask { GUARD_STATS = 1, GUARD_WORDS, GUARD_REPLACE, GUARD_OUTCOME };
 /* One question per connection, then the answer: a head and `count` records. */
 struct guard_question {
     uint32_t magic, version, ask, domid;
-    char path[GUARD_PATH_MAX]; /* of REPLACE: the image's directory */
+    char path[GUARD_PATH_MAX]; /* of REPLACE the image's directory; of WORDS a name */
 };
 struct guard_answer {
     uint32_t magic, version, count, size; /* records, and bytes of each */
@@ -44,9 +44,10 @@ struct guard_device {
  * -ENOENT or -ECONNREFUSED: no guard runs. */
 int guard_stats(const char *path, struct guard_device **out) must_check;
 
-/* The last log lines of driver domain `domid`, living or dead: text, the caller's to free(), of
- * printable ASCII and newlines.  -ENOENT also when the guard knows no such domain. */
-int guard_words(const char *path, uint32_t domid, char **out) must_check;
+/* The last words of the driver domain of that name: of its last death, or of the living one.  Text,
+ * the caller's to free(), of printable ASCII and newlines.  -ENOENT also when the guard knows no
+ * such domain. */
+int guard_words(const char *path, const char *name, char **out) must_check;
 
 /* Replaces kernel and image of driver domain `domid` by those in directory `image` (absolute),
  * under its guests; does not wait for the end.  0 or -errno; *text, the caller's to free(), says

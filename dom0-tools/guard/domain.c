@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dom0-tools/guard/guard.h"
+#include "dom0-tools/guard/words.h"
 #include "schema/device.h"
 #include "schema/driver-domain.h"
 #include "transport/base/log.h"
@@ -83,6 +85,28 @@ static void forget(struct domain *d)
 
 /* ---- death and return ---- */
 
+/* The blackbox is soon the successor's: what it holds now is kept. */
+static void keep_words(struct domain *d, const char *how)
+{
+    static char text[GUARD_TEXT_MAX - 256];
+    struct dead_domain *x = &d->g->dead[d->g->next_dead++ % GUARD_DEAD];
+    size_t n = words_text(d->memory.head, d->memory.slot, BB_SLOTS, text, sizeof(text));
+    time_t now = time(NULL);
+    char when[32] = "";
+    struct tm tm;
+
+    if (gmtime_r(&now, &tm))
+        (void)strftime(when, sizeof(when), "%F %T UTC", &tm);
+    free(x->words);
+    x->words = malloc(n + 256);
+    if (!x->words)
+        return;
+    snprintf(x->words, n + 256, "%s (domain %u) %s at %s; its last words:\n%s", d->name, d->domid,
+             how, when, text);
+    snprintf(x->name, sizeof(x->name), "%s", d->name);
+    x->domid = d->domid;
+}
+
 static void last_words(const struct domain *d)
 {
     static char text[BB_TEXT_MAX + 1];
@@ -104,6 +128,7 @@ void domain_died(struct domain *d, const char *how)
     (void)replace_failed(d, how);
     d->deaths = now - d->made_ns < QUICK_NS ? d->deaths + 1 : 1;
     last_words(d);
+    keep_words(d, how);
     if (d->deaths > d->g->deaths_max) {
         log_error("%s: died %u times soon after its start; it is not started again", d->name,
                   d->g->deaths_max);

@@ -8,6 +8,7 @@
  *   toolstack.c  what libxl is needed for
  *   replace.c  another kernel and image under running guests, and back if it does not serve
  *   outage.c   how long its guests had no answers
+ *   words.c    what a blackbox holds, as text
  *   serve.c    answers `drvdom`: statistics and last words
  *
  * Everything in a driver domain's tree and in its blackbox was written by it and is untrusted:
@@ -26,7 +27,14 @@
 #include "transport/xen/blackbox.h"
 #include "transport/xen/store.h"
 
-enum { GUARD_DEATHS = 5, GUARD_DOMAINS = 16, KEPT_DEVICES = 64, KEPT_NODES = 64, KEPT_NAME = 64 };
+enum {
+    GUARD_DEATHS = 5,
+    GUARD_DOMAINS = 16,
+    GUARD_DEAD = 8,
+    KEPT_DEVICES = 64,
+    KEPT_NODES = 64,
+    KEPT_NAME = 64,
+};
 
 struct kept_node {
     char name[KEPT_NAME];
@@ -92,6 +100,13 @@ struct domain {
     struct replacement replace;
 };
 
+/* What a domain had to say when it died: for who asks why. */
+struct dead_domain {
+    char name[64];
+    uint32_t domid;
+    char *words; /* NULL: unused */
+};
+
 struct guard {
     struct loop loop;
     struct store *store;
@@ -100,6 +115,8 @@ struct guard {
     struct toolstack *xl;
     struct domain domain[GUARD_DOMAINS];
     unsigned deaths_max; /* in a row, each soon after the start: then a domain stays dead */
+    struct dead_domain dead[GUARD_DEAD];
+    unsigned next_dead;
 };
 
 /* ---- domain.c ---- */

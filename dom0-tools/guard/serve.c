@@ -11,6 +11,7 @@
 
 #include "dom0-tools/guard/client.h"
 #include "dom0-tools/guard/guard.h"
+#include "dom0-tools/guard/words.h"
 #include "transport/base/log.h"
 
 /* All or nothing; a client that does not read loses its answer (SO_SNDTIMEO). */
@@ -78,22 +79,41 @@ static void answer_stats(struct guard *g, int fd)
     }
 }
 
-static size_t add_words(const uint8_t *ring, size_t bytes, char *text, size_t at)
+/* By name, of the living and of the dead; by number when there is no name. */
+static const struct domain *living(struct guard *g, const struct guard_question *q)
 {
-    return at + bytes < GUARD_TEXT_MAX ? at + bb_log_read(ring, bytes, text + at) : at;
+    if (!q->path[0])
+        return domain_find(g, q->domid);
+    for (unsigned i = 0; i < GUARD_DOMAINS; i++) {
+        if (g->domain[i].is != DOMAIN_NONE && strcmp(g->domain[i].name, q->path) == 0)
+            return &g->domain[i];
+    }
+    return NULL;
 }
 
-static void answer_words(struct guard *g, int fd, uint32_t domid)
+static const char *dead(const struct guard *g, const struct guard_question *q)
+{
+    for (unsigned i = 0; i < GUARD_DEAD; i++) {
+        /* The last one first. */
+        const struct dead_domain *x = &g->dead[(g->next_dead - 1 - i) % GUARD_DEAD];
+
+        if (x->words && (q->path[0] ? strcmp(x->name, q->path) == 0 : x->domid == q->domid))
+            return x->words;
+    }
+    return NULL;
+}
+
+static void answer_words(struct guard *g, int fd, const struct guard_question *q)
 {
     static char text[GUARD_TEXT_MAX + 1];
-    const struct domain *d = domain_find(g, domid);
+    const struct domain *d = living(g, q);
+    const char *words = dead(g, q);
     size_t n = 0;
 
-    if (d) {
-        n = add_words(d->memory.head->log, BB_HEAD_LOG_BYTES, text, n);
-        for (unsigned i = 0; i < BB_SLOTS; i++)
-            n = add_words(d->memory.slot[i].log, BB_LOG_BYTES, text, n);
-    }
+    if (words) /* why it died is what is asked for */
+        n = (size_t)snprintf(text, sizeof(text), "%s", words);
+    else if (d)
+        n = words_text(d->memory.head, d->memory.slot, BB_SLOTS, text, sizeof(text));
     if (put_head(fd, (uint32_t)n, 1))
         (void)put(fd, text, n);
 }
@@ -106,11 +126,10 @@ static void answer_outcome(int fd, const struct domain *d)
         (void)put(fd, d->replace.text, n);
 }
 
-static void replace(struct guard *g, int fd, struct guard_question *q)
+static void replace(struct guard *g, int fd, const struct guard_question *q)
 {
     struct domain *d = domain_find(g, q->domid);
 
-    q->path[sizeof(q->path) - 1] = '\0';
     if (d && replace_begin(d, q->path))
         log_error("%s: not replaced: %s", d->name, d->replace.text);
     answer_outcome(fd, d);
@@ -130,10 +149,11 @@ static void on_client(void *arg, uint32_t events)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
         recv(fd, &q, sizeof(q), MSG_WAITALL) == (ssize_t)sizeof(q) && q.magic == GUARD_MAGIC &&
         q.version == GUARD_VERSION) {
+        q.path[sizeof(q.path) - 1] = '\0';
         if (q.ask == GUARD_STATS)
             answer_stats(g, fd);
         else if (q.ask == GUARD_WORDS)
-            answer_words(g, fd, q.domid);
+            answer_words(g, fd, &q);
         else if (q.ask == GUARD_REPLACE)
             replace(g, fd, &q);
         else if (q.ask == GUARD_OUTCOME)

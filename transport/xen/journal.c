@@ -173,6 +173,25 @@ int journal_recover(const struct journal *j, uint32_t rsp_prod, struct journal_e
     return n;
 }
 
+int journal_look(const void *mem, size_t bytes, uint32_t at, struct journal_entry *e,
+                 uint32_t *queue)
+{
+    struct journal_head h, want;
+    const struct journal_rec *rec;
+
+    memcpy(&h, mem, sizeof(h));
+    want = head_of(h.queues, h.records);
+    if (memcmp(&h, &want, sizeof(h)) != 0 || h.queues == 0 || h.records == 0 ||
+        h.queues > bytes / JOURNAL_RECORD / h.records ||
+        journal_size(h.queues, h.records) > bytes || at >= h.queues * h.records)
+        return -ENODATA;
+    *queue = at / h.records;
+    e->index = at % h.records;
+    rec = (const struct journal_rec *)mem + 1 + at;
+    /* As if its guest had seen nothing since: it was among the last, seen or not. */
+    return recover_one(rec, (uint32_t)(rec->state >> 32), e);
+}
+
 /* ---- answers in order ---- */
 
 void answers_start(struct answers *a, uint32_t rsp_prod)

@@ -68,6 +68,12 @@ void journal_free(struct journal *j, uint32_t index);
 int journal_recover(const struct journal *j, uint32_t rsp_prod,
                     struct journal_entry *out) must_check;
 
+/* For a post-mortem: record `at` of all queues' of whatever journal is in mem, copied and checked
+ * as what a stranger wrote.  1 in use, 0 free or -EBADMSG damaged; -ENODATA: no journal, or no such
+ * record.  e->index is then the record within its queue, *queue that queue. */
+int journal_look(const void *mem, size_t bytes, uint32_t at, struct journal_entry *e,
+                 uint32_t *queue) must_check;
+
 /*
  * A ring that is answered in the order it is taken (network) needs less: the answers between
  * rsp_prod and `upto`, which may have overwritten their slots already.  What is not yet noted here

@@ -47,6 +47,11 @@ back_again() {
 wait_for 120 "the old image to be back" back_again
 same_domain
 must_fail drvdom replace dd --image /tmp
+# What the blackbox held when it was ended, and when it died.
+drvdom why --last-words dd >/tmp/words || fail "drvdom why --last-words dd"
+head -n 1 /tmp/words
+assert grep -q '^--- vbd .*connected' /tmp/words
+assert grep -q 'drvdomd' /tmp/words
 sleep 3
 load_running
 for g in g1 g2; do no_resets $g; done
