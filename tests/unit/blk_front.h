@@ -37,6 +37,12 @@ static _Alignas(4096) uint8_t page[GREFS][GRANT_PAGE];
 static bool bad_gref[GREFS], readonly_gref[GREFS];
 static unsigned pages_mapped, copies_run;
 static int copy_fails; /* let the next ioctls fail as a whole */
+static int fail_in;    /* the n-th map or bind from now fails; 0: none */
+
+static bool call_fails(void)
+{
+    return fail_in > 0 && --fail_in == 0;
+}
 
 /* ---- stand-in: event channel ---- */
 
@@ -91,7 +97,7 @@ int evtchn_fd(const struct evtchn *e)
 int evtchn_bind(struct evtchn *e, unsigned domid, uint32_t remote)
 {
     (void)e;
-    return domid == GUEST && remote == 9 ? PORT : -EINVAL;
+    return domid == GUEST && remote == 9 && !call_fails() ? PORT : -EINVAL;
 }
 
 int evtchn_rebind(struct evtchn *e, unsigned domid, uint32_t remote_port)
@@ -147,6 +153,10 @@ void grant_close(struct grant *g)
 void *grant_map(struct grant *g, unsigned domid, const uint32_t *refs, uint32_t count)
 {
     (void)g;
+    if (call_fails()) {
+        errno = ENOMEM;
+        return NULL;
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (domid != GUEST || refs[i] >= GREFS || bad_gref[refs[i]] || refs[i] != refs[0] + i) {
             errno = EINVAL;
