@@ -169,7 +169,7 @@ static void come_back(struct domain *d)
     d->made_ns = clock_ns();
     outage_watch(d, gone, made);
     rc = toolstack_unpause(d->g->xl, d->domid);
-    if (d->replace.old)
+    if (d->replace.under_way)
         domain_soon(d, 10 * LOOK_MS);
     log_info("%s made again as domain %u with %u devices: gone after %u ms, created in %u ms, "
              "restored in %u ms%s",
@@ -254,10 +254,11 @@ static void while_alive(struct domain *d)
         d->is = DOMAIN_GUARDED;
         d->made_ns = d->made_ns ? d->made_ns : clock_ns();
     }
-    if (d->replace.old && !while_replaced(d))
+    if (d->replace.under_way && !while_replaced(d))
         return;
     ask_administrator(d);
-    if (d->is == DOMAIN_GUARDED && !d->replace.old) /* what a bad image closes is not given up */
+    if (d->is == DOMAIN_GUARDED &&
+        !d->replace.under_way) /* what a bad image closes is not given up */
         devices_keep(d);
 }
 

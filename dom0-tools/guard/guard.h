@@ -60,8 +60,10 @@ struct saved_config; /* toolstack.c */
 
 /* A change of image under way: `config` is the new one already. */
 struct replacement {
-    struct saved_config *old;     /* what to go back to; NULL: none is under way */
+    bool under_way;
+    struct saved_config *old;     /* what to go back to; NULL: gone back already */
     uint64_t end_ns;              /* it serves by then, or is given up */
+    char why[96];                 /* it went back */
     char text[GUARD_OUTCOME_MAX]; /* of the last one, for who asks */
 };
 
@@ -140,10 +142,10 @@ void domain_soon(struct domain *d, unsigned ms);
 /* Ends the domain and lets it come back with dir/vmlinux and dir/initramfs.gz.  0 or -errno with
  * the reason in d->replace.text. */
 int replace_begin(struct domain *d, const char *dir) must_check;
-/* It says that it serves: done, if a replacement was under way. */
+/* It serves, the new one or the old one again: that is the end of it. */
 void replace_served(struct domain *d);
 /* The new one is dead, cannot be made, or is late: the old configuration is put back.  False: no
- * replacement is under way. */
+ * new one is being tried. */
 bool replace_failed(struct domain *d, const char *why);
 bool replace_is_late(const struct domain *d);
 

@@ -39,7 +39,7 @@ int replace_begin(struct domain *d, const char *dir)
 {
     struct saved_config *c;
 
-    if (d->replace.old)
+    if (d->replace.under_way)
         return -EBUSY; /* its text says so */
     if (d->is != DOMAIN_GUARDED || !d->config)
         return refuse(d, -EAGAIN, "the domain does not serve at present");
@@ -54,6 +54,8 @@ int replace_begin(struct domain *d, const char *dir)
         log_warn("%s cannot be paused", d->name);
     d->by_us = true; /* nobody else will end it */
     domain_died(d, "is ended, to be replaced");
+    d->replace.under_way = true;
+    d->replace.why[0] = '\0';
     d->replace.old = d->config;
     d->config = c;
     d->replace.end_ns = clock_ns() + SERVES_NS;
@@ -63,30 +65,37 @@ int replace_begin(struct domain *d, const char *dir)
 
 void replace_served(struct domain *d)
 {
+    struct replacement *r = &d->replace;
     uint64_t ms = (clock_ns() - d->died_ns) / 1000000;
 
-    snprintf(d->replace.text, sizeof(d->replace.text), "done: it serves %llu ms after its end",
-             (unsigned long long)ms);
-    log_info("%s: replaced: %s", d->name, d->replace.text);
-    toolstack_config_free(d->replace.old);
-    d->replace.old = NULL;
+    if (r->why[0])
+        snprintf(r->text, sizeof(r->text), "failed: the new image %s; the old one is back", r->why);
+    else
+        snprintf(r->text, sizeof(r->text), "done: it serves %llu ms after its end",
+                 (unsigned long long)ms);
+    log_info("%s: replacement %s", d->name, r->text);
+    toolstack_config_free(r->old);
+    r->old = NULL;
+    r->under_way = false;
 }
 
 bool replace_failed(struct domain *d, const char *why)
 {
-    if (!d->replace.old)
+    struct replacement *r = &d->replace;
+
+    if (!r->old)
         return false;
     log_error("%s: the new image %s: the old one comes back", d->name, why);
-    snprintf(d->replace.text, sizeof(d->replace.text),
-             "failed: the new image %s; the old one is back", why);
+    snprintf(r->why, sizeof(r->why), "%s", why);
+    snprintf(r->text, sizeof(r->text), "under way: going back");
     toolstack_config_free(d->config);
-    d->config = d->replace.old;
-    d->replace.old = NULL;
+    d->config = r->old;
+    r->old = NULL;
     d->deaths = 0;
     return true;
 }
 
 bool replace_is_late(const struct domain *d)
 {
-    return clock_ns() >= d->replace.end_ns;
+    return d->replace.old && clock_ns() >= d->replace.end_ns;
 }
