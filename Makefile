@@ -319,8 +319,8 @@ loop: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/crash-loop
 	@BIN=$(B)/bin tests/loop/upgrade
 	@BIN=$(B)/bin tests/loop/kill
-	@BIN=$(B)/bin tests/loop/leaks
-	@BIN=$(B)/bin tests/loop/nth-call 60
+	@BIN=$(B)/bin tests/loop/leaks 20 6
+	@BIN=$(B)/bin tests/loop/nth-call 150
 # Every call failing once, under sanitizers: half an hour.
 nth-call: fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins build/asan/test/keeper
