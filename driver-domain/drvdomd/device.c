@@ -92,6 +92,9 @@ static int act_open(struct device *dev)
     dev->answered_before = answered(dev);
     if (!dev->target) {
         rc = keys_check_frontend(dev);
+        /* Not before: until then its guest is served.  It holds the disk or port. */
+        if (spawn_end_stray(dev->d, dev->id.slot))
+            dev->lost_ns = clock_ns();
         if (!rc)
             rc = dev->class->open(dev->d->store, dev->dir, &dev->id, &dev->target, &dev->why);
     }
@@ -475,7 +478,7 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
     keys_paths(dev);
     /* Also one that was not yet connected may have had a worker, which is let go of just now. */
     if (d->adopting)
-        dev->lost_ns = slot >= 0 && !d->strays_ended_ns ? clock_ns() : d->strays_ended_ns;
+        dev->lost_ns = clock_ns();
     log_info("%s: %s", dev->name, slot < 0 ? "seen" : "adopted: it was connected before us");
     return dev;
 }

@@ -78,13 +78,18 @@ static void say(const char *text)
         log_warn("drvdom-init cannot be told \"%s\": %s", text, strerror(-rc));
 }
 
+static bool is_adopting(const struct device *dev)
+{
+    return dev && dev->lost_ns && dev->xenbus.resume;
+}
+
 static void look(void *arg)
 {
     struct drvdomd *d = arg;
     char dir[STORE_PATH_MAX];
 
     for (unsigned i = 0; i < TABLE_MAX; i++) {
-        if (d->dev[i] && d->dev[i]->lost_ns) {
+        if (is_adopting(d->dev[i])) {
             loop_timer_set(&d->loop, &adopted, LOOK_NS);
             return;
         }
@@ -99,7 +104,7 @@ void keeper_say_ready(struct drvdomd *d)
 {
     adopting = 0;
     for (unsigned i = 0; i < TABLE_MAX; i++)
-        adopting += d->dev[i] && d->dev[i]->lost_ns;
+        adopting += is_adopting(d->dev[i]);
     adopted = (struct loop_timer){.fn = look, .arg = d};
     look(d);
 }

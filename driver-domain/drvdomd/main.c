@@ -129,6 +129,8 @@ static void make_empty_dir(void)
 static void end_adoption(struct drvdomd *d)
 {
     d->adopting = false;
+    for (unsigned i = 0; i < TABLE_MAX; i++)
+        (void)spawn_end_stray(d, i);
     for (unsigned i = 0; i < BB_SLOTS; i++) {
         if (!d->dev[i])
             box_forget(&d->box, i);
@@ -160,10 +162,8 @@ static int start(struct drvdomd *d)
     if (rc)
         log_warn("drvdom-init cannot be heard: %s", strerror(-rc));
     keeper_end_predecessor();
-    if (d->box.inherited) {
-        d->strays_ended_ns = clock_ns();
-        spawn_end_strays();
-    }
+    if (d->box.inherited)
+        spawn_find_strays(d);
     rc = keys_write_daemon_state(d->store, KEYS_STARTING);
     d->adopting = true;
     if (!rc)

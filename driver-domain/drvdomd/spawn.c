@@ -246,26 +246,32 @@ static void end_stray(pid_t pid)
     close(fd);
 }
 
-void spawn_end_strays(void)
+void spawn_find_strays(struct drvdomd *d)
 {
     DIR *proc = opendir("/proc");
     const struct dirent *e;
-    unsigned n = 0;
 
     while (proc && (e = readdir(proc))) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
         struct stat st;
 
-        if (pid <= 0 || fstatat(dirfd(proc), e->d_name, &st, 0) || st.st_uid < WORKER_UID_BASE ||
-            st.st_uid >= WORKER_UID_BASE + TABLE_MAX)
-            continue;
-        end_stray(pid);
-        n++;
+        if (pid > 0 && fstatat(dirfd(proc), e->d_name, &st, 0) == 0 &&
+            st.st_uid >= WORKER_UID_BASE && st.st_uid < WORKER_UID_BASE + TABLE_MAX) {
+            spawn_end_stray(d, st.st_uid - WORKER_UID_BASE); /* a slot has one */
+            d->stray[st.st_uid - WORKER_UID_BASE] = pid;
+        }
     }
     if (proc)
         closedir(proc);
-    if (n)
-        log_info("%u workers of the drvdomd before us ended", n);
+}
+
+bool spawn_end_stray(struct drvdomd *d, unsigned slot)
+{
+    if (d->stray[slot] == 0)
+        return false;
+    end_stray(d->stray[slot]);
+    d->stray[slot] = 0;
+    return true;
 }
 
 unsigned spawn_available_kib(void)

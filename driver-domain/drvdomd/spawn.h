@@ -18,9 +18,10 @@ int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payloa
  * it (bounded: a killed process holds no lock of ours). */
 void spawn_reap(struct device *dev);
 
-/* Ends the workers of a drvdomd that has died: two must never serve one ring.  Known by their uids,
- * which nobody else in a driver domain has.  Returns when they are gone. */
-void spawn_end_strays(void);
+/* Workers that a drvdomd before us left: they serve on until their slot is taken up. */
+void spawn_find_strays(struct drvdomd *d);
+/* Ends the one of this slot, and waits for its end.  False: there is none. */
+bool spawn_end_stray(struct drvdomd *d, unsigned slot);
 
 /* Resident memory of a process (0: ours) in KiB, or 0 when it cannot be read. */
 unsigned spawn_resident_kib(pid_t pid);

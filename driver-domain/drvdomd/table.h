@@ -68,7 +68,7 @@ struct drvdomd {
     bool adopting; /* first scan: a predecessor's devices keep their slots */
     bool allow_test_kill;
     uint32_t workers_replaced; /* since we started */
-    uint64_t strays_ended_ns;  /* when the workers of the drvdomd before us lost their guests */
+    pid_t stray[TABLE_MAX];    /* workers of the drvdomd before us, by slot; 0: none */
     uint64_t last_drain_ns;
     struct device *dev[TABLE_MAX];
     struct dev_error errors[ERRORS_KEPT];

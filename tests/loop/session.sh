@@ -51,7 +51,7 @@ session_start() {
     [ ${#keeper[@]} = 0 ] ||
         program=(unshare --pid --fork --kill-child --mount-proc "$BIN/../test/keeper" "$BIN" "${keeper[@]}")
     # Tests have several queues however few processors there are.
-    DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout 600 \
+    DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout "${SESSION_TIME:-600}" \
         "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "${program[@]}" >"$dir/dd.log" 2>&1 &
     dd_job=$!
     soon grep -q ' ready$' "$dir/dd.log" || { cat "$dir/dd.log"; exit 1; }
