@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "frontends/net/hog.h"
 #include "frontends/net/misbehave.h"
 #include "frontends/net/ping.h"
 #include "frontends/net/report.h"
@@ -28,6 +29,7 @@ static const char usage[] =
     "  ping ADDRESS      ARP and ICMP echo with a network stack of the other side (IPv4)\n"
     "  listen            count what comes for --seconds: to this address, to all, to groups\n"
     "  connect           connect and disconnect, as the profile does\n"
+    "  hog WHAT          flood, dry (no receive buffers) or storm (events), until SIGTERM\n"
     "  hold STATE        go to initialised, connected, busy or closing, say so, and stay there\n"
     "  misbehave NAME... one or more of the catalogue (list: all of them; R, N, S: a chapter)\n"
     "\n"
@@ -418,16 +420,17 @@ static int run_verb(int argc, char **argv)
     static const char *const connected[] = {"verify", "bench",   "echo", "ping",
                                             "listen", "connect", NULL};
     const char *verb = argv[0];
-    bool evil = strcmp(verb, "misbehave") == 0, hold = strcmp(verb, "hold") == 0;
+    bool evil = strcmp(verb, "misbehave") == 0, hold = strcmp(verb, "hold") == 0,
+         hogs = strcmp(verb, "hog") == 0;
     int rc;
 
     if (evil && argc > 1 && strcmp(argv[1], "list") == 0)
         return misbehave_list();
-    if (!is_one_of(verb, connected) && !evil && !hold && strcmp(verb, "info") != 0) {
+    if (!is_one_of(verb, connected) && !evil && !hold && !hogs && strcmp(verb, "info") != 0) {
         fprintf(stderr, "drvdom-netfront: no verb \"%s\"\n%s", verb, usage);
         return EXIT_USAGE;
     }
-    if (!opt.has_devid || ((evil || hold) && argc < 2)) {
+    if (!opt.has_devid || ((evil || hold || hogs) && argc < 2)) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
@@ -438,6 +441,8 @@ static int run_verb(int argc, char **argv)
         return misbehave(&conn, &opt.want, &opt.traffic, opt.hook, argv + 1);
     if (!rc && hold)
         rc = misbehave_hold(&conn, &opt.want, argv[1]);
+    else if (!rc && hogs)
+        rc = hog(&conn, &opt.want, argv[1]);
     else if (!rc && strcmp(verb, "info") == 0)
         rc = do_info(&conn);
     else if (!rc)

@@ -42,6 +42,10 @@ files_for() {
         case $word in
         bench) cp "$IMG/guest-bench.cpio" "$stage/" ;;
         kdd) cp "$IMG/kdd.cpio" "$stage/" ;;
+        jumbo-domain)
+            make_domain jumbo --nic driver:e1000e
+            stage_driver_domain "$stage" image-jumbo
+            ;;
         nettools)
             optional_image nettools
             cp "$IMG/guest-net.cpio" "$stage/"
@@ -89,6 +93,14 @@ optional_image() {
     lock_cache
     make_images "$1"
     unlock_cache
+}
+
+# A driver domain that one scenario has to itself: tests/rig/NAME-domain.conf
+make_domain() {         # NAME OPTION...
+    local name=$1 bin=$TOP/build/release/bin
+    shift
+    "$bin/drvdom" image build --kernel-root "$ROOT" --bin "$bin" --config "$RIG_DIR/$name-domain.conf" \
+        -o "$TOP/build/image-$name" "$@" >"$TOP/build/image-$name.log" || die "$(cat "$TOP/build/image-$name.log")"
 }
 
 stage_driver_domain() { # STAGE image|image-test: the domain finds it as /rig/image
@@ -214,9 +226,14 @@ make_second_disk() {    # DIR
     rm -r "$1/content"
 }
 
+# The NIC's outside, as pcap
+capture() {     # FILE-NAME DIR
+    [ -z "$1" ] || QEMU_ARGS+=(-object "filter-dump,id=dump,netdev=net,file=$2/$1")
+}
+
 # scenario_run NAME: prints one result line; returns 0 when it passed
 scenario_run() {
-    local file start dir mem timeout result
+    local file start dir mem timeout result check
     NAME=$1 WHY=
     file=$(scenario_file "$NAME")
     dir=$LOGS/$NAME
@@ -236,6 +253,7 @@ scenario_run() {
         truncate -s 1G "$dir/nvme.img"
         make_second_disk "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"
+        capture "$(header "$file" capture '')" "$dir"
         say "$NAME: booting Xen and dom0 (passthrough needs a cold boot)"
         qemu_start "$dir"
     else
@@ -251,6 +269,12 @@ scenario_run() {
     fi
     stream "$dir" "$timeout"
     collect "$dir"
+    # What only the host can see
+    check=$(header "$file" check '')
+    if [ "$END" = "END 0" ] && [ -n "$check" ] && ! "$RIG_DIR/host/$check" "$dir" >"$dir/check" 2>&1; then
+        END='END 1' WHY="$check on the host: $(tail -n 2 "$dir/check" | tr '\n' ' ')"
+    fi
+    [ -z "$check" ] || sed 's/^/  /' "$dir/check"
     case $END in
     "END 0") result="PASS $NAME $(since "$start")s" ;;
     "END "*) result="FAIL $NAME ${WHY:-the scenario ended with ${END#END }: see output}" ;;

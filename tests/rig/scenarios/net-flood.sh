@@ -1,0 +1,62 @@
+# summary: a guest that floods, one that posts no receive buffers, one that storms events: a fourth one's ping
+# timeout: 600
+# machine: icount
+# files: test-domain front tests/rig/dom0/netfront.sh tests/rig/dom0/io.sh
+# shellcheck shell=dash disable=SC2016,SC2034
+. /rig/tests/rig/dom0/io.sh
+. /rig/tests/rig/dom0/netfront.sh
+
+# One emulated processor: Xen's rule that whoever runs may do so for 1 ms is not what is measured.
+xl sched-credit2 -s -r 0 >/dev/null 2>&1 || xl sched-credit2 -s -r 100 >/dev/null 2>&1 || say "rate limit stays"
+dd_start dd memory=192
+dd=$(domid dd)
+guest_start pinger memory=112 'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
+for n in 2 3 4; do
+    nf_guest "hog$n" $n memory=112
+done
+# As an administrator has it: the driver domain goes before its guests.
+xl sched-credit2 -d dd -w 2048 >/dev/null 2>&1 || fail "no weight for dd"
+net_up pinger 10.7.0.2/24 10.7.0.1
+
+p99() {         # NAME: of 300 pings to the driver domain
+    guest_do pinger 'ping -c 300 -i 0.01 10.7.0.1' 120 >/tmp/ping
+    sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' /tmp/ping | sort -n >/tmp/times
+    [ "$(wc -l </tmp/times)" = 300 ] || fail "pings were lost beside $1: $(tail -n 2 /tmp/ping)"
+    P99=$(awk '{ v[NR] = $1 * 1000 } END { print int(v[297]) }' /tmp/times)
+    figure "ping.p50.$1" "$(awk '{ v[NR] = $1 * 1000 } END { print int(v[150]) }' /tmp/times)" us
+    figure "ping.p99.$1" "$P99" us
+}
+hog() {         # GUEST WHAT
+    guest_do "$1" "drvdom-netfront --devid 0 hog $2 >/tmp/hog 2>&1 & n=0
+        while ! grep -q hogging /tmp/hog; do n=\$((n + 1)); [ \$n -lt 100 ] || { cat /tmp/hog; exit 1; }; usleep 100000; done"
+}
+hog_ends() {
+    guest_do "$1" 'killall -TERM drvdom-netfront; n=0
+        while killall -0 drvdom-netfront 2>/dev/null; do n=$((n + 1)); [ $n -lt 100 ] || exit 9; usleep 100000; done
+        tail -n 1 /tmp/hog' 30
+}
+# What three guests that only compute cost: that is the processor's affair and not the backend's.
+for g in hog2 hog3 hog4; do
+    guest_do $g '(while :; do :; done) >/dev/null 2>&1 & echo $! >/tmp/busy'
+done
+p99 busy-neighbours
+base=$P99
+for g in hog2 hog3 hog4; do
+    guest_do $g 'kill $(cat /tmp/busy)'
+done
+p99 alone
+hog hog2 flood
+p99 flood
+flood=$P99
+hog hog3 dry
+hog hog4 storm
+p99 all-three
+all=$P99
+for g in hog2 hog3 hog4; do
+    hog_ends $g
+done
+figure ping.p99.rise $((all * 100 / base - 100)) %
+[ $((all * 100)) -le $((base * 125)) ] ||
+    fail "ping p99: $base us beside guests that compute, $flood us beside a flood, $all us beside all three"
+guest_stop pinger
+dd_stop dd
