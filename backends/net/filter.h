@@ -35,6 +35,11 @@ int filter_mcast_add(struct filter *f, const uint8_t addr[6]) must_check;
 /* An address that is not there: nothing happens. */
 void filter_mcast_del(struct filter *f, const uint8_t addr[6]);
 
+/* Is it for more than one? */
+static inline bool filter_to_group(const uint8_t *frame)
+{
+    return frame[0] & 1;
+}
 /* May the guest send this frame (at least 14 bytes)? */
 bool filter_tx_ok(const struct filter *f, const uint8_t *frame);
 /* Does the guest want this frame? */

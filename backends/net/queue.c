@@ -156,6 +156,7 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
     q->fault_text = NULL;
     q->idle_wakes = 0;
     q->tx_owed = 0;
+    q->tx_next = q->tx_taken = 0;
     q->rx_notify = c->rx_notify;
     q->tx_rules = (struct tx_rules){.frame_max = mtu + 14, .gso4 = true, .gso6 = true};
     q->rx_caps = (struct rx_caps){

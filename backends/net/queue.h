@@ -112,6 +112,7 @@ struct net_queue {
     bool tx_worked;      /* the last sweep had packets */
     uint32_t tx_owed;    /* an event about answers: 0 none, 1 of this round, 2 of the last one */
     uint32_t tx_writing; /* submitted to the port, not completed: the arena is in use */
+    unsigned tx_next, tx_taken; /* tx_work between them is copied and not yet sent */
     struct tx_work tx_work[TX_BATCH];
 
     /* Receive.  Frames are numbered; number n lives in buffer n % RX_FRAMES.

@@ -150,10 +150,6 @@ static int16_t finish(struct net_queue *q, struct tx_work *t)
 {
     struct virtio_net_hdr h;
 
-    if (t->verdict == TX_SEND && !copied(q, t)) {
-        t->verdict = TX_DROP;
-        t->packet.reason = "a grant that cannot be read";
-    }
     if (t->verdict == TX_SEND && !filter_tx_ok(&q->shared->filter, t->frame)) {
         t->verdict = TX_DROP;
         t->packet.reason = "a source address that is not the guest's";
@@ -182,34 +178,71 @@ static void answer(struct net_queue *q, const struct tx_packet *p, int16_t statu
     net_queue_put(&q->tx, q->tx_answers, q->tx.prod + p->nslots, sizeof(struct netif_tx_rsp));
 }
 
-bool net_queue_tx_sweep(struct net_queue *q)
+/* Takes packets and copies them; false: there are none. */
+static bool take_batch(struct net_queue *q, uint64_t *began, uint64_t *copied_at)
 {
-    uint64_t began, copied_at;
-    unsigned n;
     int rc;
 
-    q->tx_worked = false;
-    if (q->tx_writing > 0) /* the arena is still being read */
-        return false;
-    n = gather(q);
-    if (q->fault || n == 0)
+    q->tx_next = 0;
+    q->tx_taken = gather(q);
+    if (q->fault)
+        q->tx_taken = 0;
+    if (q->tx_taken == 0)
         return false;
     teststep(STEP_TAKEN);
-    began = net_queue_stamp(q);
+    *began = net_queue_stamp(q);
     rc = grant_batch_run(&q->w->grant, &q->batch);
     if (rc)
         log_peer("queue %u: grant copy: %s", q->index, strerror(-rc));
     teststep(STEP_COPIED);
-    copied_at = began ? ticks_ns() : 0;
-    for (unsigned i = 0; i < n; i++) {
-        answer(q, &q->tx_work[i].packet, finish(q, &q->tx_work[i]));
+    *copied_at = *began ? ticks_ns() : 0;
+    for (unsigned i = 0; i < q->tx_taken; i++) {
+        struct tx_work *t = &q->tx_work[i];
+
+        if (t->verdict == TX_SEND && !copied(q, t)) {
+            t->verdict = TX_DROP;
+            t->packet.reason = "a grant that cannot be read";
+        }
+    }
+    return true;
+}
+
+/* A frame to everybody, when the guest has sent enough of them: it waits, and all behind it. */
+static bool held_back(struct net_queue *q, const struct tx_work *t)
+{
+    uint64_t wait_ns;
+
+    if (t->verdict != TX_SEND || !filter_to_group(t->frame) || shared_group_ok(q->shared, &wait_ns))
+        return false;
+    q->tx_limited = true;
+    q->wait_ns = MIN(q->wait_ns, wait_ns);
+    return true;
+}
+
+bool net_queue_tx_sweep(struct net_queue *q)
+{
+    uint64_t began = 0, copied_at = 0;
+    unsigned first;
+
+    q->tx_worked = false;
+    if (q->tx_writing > 0) /* the arena is still being read */
+        return false;
+    if (q->tx_next == q->tx_taken && !take_batch(q, &began, &copied_at))
+        return false;
+    q->tx_limited = false;
+    for (first = q->tx_next; q->tx_next < q->tx_taken; q->tx_next++) {
+        struct tx_work *t = &q->tx_work[q->tx_next];
+
+        if (held_back(q, t))
+            break;
+        answer(q, &t->packet, finish(q, t));
         teststep(STEP_ANSWERED);
     }
     if (ring_back_push(&q->tx))
         q->tx_owed = MAX(q->tx_owed, 1u);
-    net_queue_sample(q, STAT_WRITE, n, began, copied_at);
-    q->tx_worked = true;
-    return true;
+    net_queue_sample(q, STAT_WRITE, q->tx_next - first, began, copied_at);
+    q->tx_worked = q->tx_next > first;
+    return q->tx_worked;
 }
 
 bool net_queue_tx_rest(struct net_queue *q)

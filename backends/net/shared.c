@@ -10,8 +10,12 @@ void shared_init(struct net_shared *s, const struct net_setup *setup)
     memset(s, 0, sizeof(*s));
     filter_init(&s->filter, setup->mac, setup->any_source);
     pthread_mutex_init(&s->lock, NULL);
+    rate_init(&s->group, RATE_BURST_MIN, UINT64_C(1000000) * GROUP_BURST / GROUP_PER_S, clock_ns());
     shared_set_limits(s, &setup->limits);
 }
+
+/* In units of rate.c's smallest burst, as it counts bytes. */
+static const uint64_t GROUP_COST = RATE_BURST_MIN / GROUP_BURST;
 
 void shared_set_limits(struct net_shared *s, const struct net_limits *limits)
 {
@@ -37,6 +41,18 @@ int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wa
         credit = s->rate[way].period_ns ? s->rate[way].credit : INT64_MAX;
     pthread_mutex_unlock(&s->lock);
     return credit;
+}
+
+bool shared_group_ok(struct net_shared *s, uint64_t *wait_ns)
+{
+    bool ok;
+
+    pthread_mutex_lock(&s->lock);
+    ok = rate_ready(&s->group, clock_ns(), wait_ns);
+    if (ok)
+        rate_charge(&s->group, (uint32_t)GROUP_COST);
+    pthread_mutex_unlock(&s->lock);
+    return ok;
 }
 
 void shared_settle(struct net_shared *s, enum shared_way way, uint64_t bytes)

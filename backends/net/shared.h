@@ -16,11 +16,17 @@
 
 enum shared_way { SHARED_TX, SHARED_RX, SHARED_WAYS };
 
+/* A frame to a group (or to all) goes to every guest of the bridge, into queues of
+ * PORT_QUEUE_FRAMES each: so many of them at once, and so many per second, and a neighbour that is
+ * only a little late still has room for what is meant for it.  What a guest sends beyond waits in
+ * its own ring. */
+enum { GROUP_BURST = 16, GROUP_PER_S = 4000 };
+
 struct net_shared {
     struct filter filter;
     pthread_mutex_t lock;
     atomic_bool limited[SHARED_WAYS];
-    struct rate rate[SHARED_WAYS];
+    struct rate rate[SHARED_WAYS], group;
     atomic_uint look_version; /* of what follows; under the lock */
     uint16_t headroom;
     struct net_hash hash;
@@ -28,6 +34,9 @@ struct net_shared {
 
 void shared_init(struct net_shared *s, const struct net_setup *setup);
 void shared_set_limits(struct net_shared *s, const struct net_limits *limits);
+
+/* May one more frame go to a group?  If not, *wait_ns is how long it will take. */
+bool shared_group_ok(struct net_shared *s, uint64_t *wait_ns);
 
 /* For frames that are planned from now on. */
 void shared_set_headroom(struct net_shared *s, uint16_t headroom);

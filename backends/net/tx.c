@@ -161,6 +161,8 @@ static enum tx_verdict header_gso(struct tx_packet *p, const struct tx_rules *r,
 {
     uint32_t payload = (uint32_t)p->len - t->payload;
 
+    if (frame[0] & 1) /* each of its segments would go to every guest */
+        return verdict(p, TX_DROP, "segmentation of a frame to a group");
     if (t->proto != PROTO_TCP || t->v6 != (p->gso_type == NETIF_GSO_TCPV6))
         return verdict(p, TX_DROP, "segmentation of something else than it says");
     /* Each segment becomes a frame on the wire: headers and one share of the payload. */

@@ -474,6 +474,60 @@ START_TEST(limits_the_rate)
 END_TEST
 
 /* N16: after 10 s what is held is dropped, after 60 s the link counts as down, until slots come. */
+/* Frames to a group go out at the pace that neighbours can stand, all of them, in order; what is
+ * behind waits with them, and alone it does not wait. */
+START_TEST(paces_frames_to_a_group)
+{
+    enum { FRAMES = 80 };
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+    static uint8_t got[sizeof(f)];
+    uint64_t began;
+    unsigned sent = 0;
+
+    start();
+    for (unsigned i = 0; i <= FRAMES; i++) {
+        f[0] = i < FRAMES; /* the last one is for one guest */
+        f[len - 1] = (uint8_t)i;
+        (void)tx_frame(len, 0, NULL);
+    }
+    tx_push();
+    began = clock_ns();
+    ck_assert_int_eq(net_queue_turn(q, 1), 0);
+    while (on_wire(got) > 0)
+        sent++;
+    ck_assert_uint_ge(sent, GROUP_BURST);
+    ck_assert_uint_le(sent, GROUP_BURST + (clock_ns() - began) * GROUP_PER_S / 1000000000 + 1);
+    while (sent <= FRAMES) {
+        ck_assert_int_eq(net_queue_turn(q, 100000000), 0);
+        for (; on_wire(got) > 0; sent++)
+            ck_assert_uint_eq(got[PORT_HEADER + len - 1], sent);
+    }
+    ck_assert_uint_ge(clock_ns() - began,
+                      (FRAMES - GROUP_BURST) * UINT64_C(1000000000) / GROUP_PER_S);
+    for (unsigned i = 0; i <= FRAMES; i++)
+        ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    /* Frames that wait when the guest goes are gone with it. */
+    for (unsigned i = 0; i < FRAMES; i++) {
+        f[0] = 1;
+        tx_gref = TX_DATA + i;
+        (void)tx_frame(len, 0, NULL);
+    }
+    tx_push();
+    ck_assert_int_eq(net_queue_turn(q, 1), 0);
+    net_queue_disconnect(q);
+    connect_queue();
+    while (on_wire(got) > 0)
+        ;
+    f[0] = 0;
+    (void)tx_frame(len, 0, NULL);
+    tx_push();
+    settle();
+    ck_assert_int_eq(on_wire(got), PORT_HEADER + (ssize_t)len);
+    ck_assert_int_eq(on_wire(got), -1);
+    stop();
+}
+END_TEST
+
 START_TEST(gives_up_on_a_guest_that_takes_nothing)
 {
     size_t len = frame_build(f, FRAME_UDP4, 0, 8958);
@@ -588,6 +642,7 @@ int main(void)
     tcase_add_test(t, drops_spoofed_sources);
     tcase_add_test(t, filters_multicast);
     tcase_add_test(t, limits_the_rate);
+    tcase_add_test(t, paces_frames_to_a_group);
     tcase_add_test(t, gives_up_on_a_guest_that_takes_nothing);
     tcase_add_test(t, throttles_a_storm);
     tcase_add_test(t, reconnects);
