@@ -192,6 +192,7 @@ check:
 	$(MAKE) --no-print-directory -j$(JOBS) fakexen; \
 	$(MAKE) --no-print-directory loop; \
 	$(MAKE) --no-print-directory evil-blk; \
+	$(MAKE) --no-print-directory evil-net; \
 	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10; \
 	$(MAKE) --no-print-directory rig SCENARIO="$(CHECK_RIG)" ICOUNT=1; \
 	echo "make check: all passed in $$(($$(date +%s) - start)) s"
@@ -304,10 +305,10 @@ $(B)/test/keeper: $(B)/obj/tests/loop/keeper.o $(call libs_of,init)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lz
-.PHONY: loop nth-call evil-blk mutants-blk
+.PHONY: loop nth-call evil-blk evil-net mutants-blk mutants-net
 # Minutes: each defence taken away in a copy of HEAD, and the catalogue must notice.
-mutants-blk:
-	@tests/evil/mutants
+mutants-blk mutants-net:
+	@tests/evil/mutants $(@:mutants-%=%)
 loop: bins fakexen $(B)/test/keeper
 	@tests/loop/blk $(B)/bin
 	@BIN=$(B)/bin tests/loop/blk-features
