@@ -167,12 +167,24 @@ static int parse_bridge(struct conf *c, struct line *l)
     if (l->count - 2 > CONF_PORTS)
         return bad(l, "bridge %s: more than %d ports", b->name, CONF_PORTS);
     b->port_count = 0;
+    b->vlans = false;
     for (unsigned i = 2; i < l->count; i++) {
         if (put_ifname(l, b->ports[b->port_count++], l->words[i]) < 0)
             return -EINVAL;
     }
     c->bridge_count++;
     return 0;
+}
+
+static int parse_vlans(struct conf *c, struct line *l)
+{
+    for (unsigned i = 0; i < c->bridge_count; i++) {
+        if (strcmp(c->bridges[i].name, l->words[1]) != 0)
+            continue;
+        c->bridges[i].vlans = true;
+        return 0;
+    }
+    return bad(l, "vlans: no bridge \"%.40s\" above", l->words[1]);
 }
 
 /* "00:16:3e:01:02:03". */
@@ -368,6 +380,7 @@ static const struct directive {
     {"bridge", "bridge NAME [PORT...]", 1, WORDS, COUNT(bridge_count), parse_bridge},
     {"address", "address INTERFACE A.B.C.D/N", 2, 2, COUNT(address_count), parse_address},
     {"gateway", "gateway A.B.C.D", 1, 1, 0, parse_gateway},
+    {"vlans", "vlans BRIDGE", 1, 1, 0, parse_vlans},
     {"mtu", "mtu INTERFACE BYTES", 2, 2, COUNT(mtu_count), parse_mtu},
     {"forward", "forward on|off", 1, 1, 0, parse_forward},
     {"wait", "wait PATH SECONDS", 2, 2, COUNT(wait_count), parse_wait},
@@ -396,10 +409,11 @@ static int parse_words(struct conf *c, struct line *l)
         }
         return d->parse(c, l);
     }
-    return bad(l,
-               "unknown directive \"%.40s\" (module, nic, bridge, address, gateway, mtu, forward, "
-               "wait, file, map, mount, watchdog, drvdomd)",
-               l->words[0]);
+    return bad(
+        l,
+        "unknown directive \"%.40s\" (module, nic, bridge, vlans, address, gateway, mtu, forward, "
+        "wait, file, map, mount, watchdog, drvdomd)",
+        l->words[0]);
 }
 
 /* Cuts l->text into words.  The comment is already off. */

@@ -33,6 +33,7 @@ struct conf_bridge {
     char name[IFNAMSIZ];
     char ports[CONF_PORTS][IFNAMSIZ];
     unsigned port_count;
+    bool vlans; /* it filters them; its ports here carry all */
 };
 
 struct conf_nic {

@@ -99,7 +99,7 @@ static void network(const struct conf *c)
     if (rc < 0)
         log_error("interface lo: cannot be set up: %s", strerror(-rc));
     for (unsigned i = 0; i < c->bridge_count; i++) {
-        rc = net_bridge(c->bridges[i].name);
+        rc = net_bridge(c->bridges[i].name, c->bridges[i].vlans);
 
         if (rc < 0)
             log_error("bridge %s: cannot be made: %s", c->bridges[i].name,

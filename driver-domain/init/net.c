@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -14,6 +17,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "driver-domain/init/boot.h"
 
 static int control(unsigned long request, void *arg)
 {
@@ -77,17 +82,52 @@ int net_rename(const uint8_t mac[6], const char *ifname)
     return rc;
 }
 
-int net_bridge(const char *name)
+int net_bridge(const char *name, bool vlans)
 {
-    char copy[IFNAMSIZ];
+    char copy[IFNAMSIZ], path[64];
     int rc;
 
     snprintf(copy, sizeof(copy), "%s", name);
     rc = control(SIOCBRADDBR, copy);
-    return rc < 0 && rc != -EEXIST ? rc : net_up(name);
+    if (rc == -EEXIST)
+        rc = 0;
+    snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/vlan_filtering", copy);
+    if (!rc && vlans)
+        rc = boot_sysctl(path, "1");
+    return rc < 0 ? rc : net_up(name);
 }
 
-int net_bridge_port(const char *bridge, const char *port)
+/* All VLANs from 2 on, as a range of two ends (linux/if_bridge.h). */
+static int carry_vlans(unsigned index)
+{
+    struct {
+        struct nlmsghdr h;
+        struct ifinfomsg i;
+        struct nlattr nest;
+        struct {
+            struct nlattr a;
+            struct bridge_vlan_info v;
+        } end[2];
+    } r = {
+        .h = {.nlmsg_len = sizeof(r), .nlmsg_type = RTM_SETLINK, .nlmsg_flags = NLM_F_REQUEST},
+        .i = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index},
+        .nest = {.nla_type = IFLA_AF_SPEC, .nla_len = sizeof(r.nest) + sizeof(r.end)},
+        .end = {{.v = {.flags = BRIDGE_VLAN_INFO_RANGE_BEGIN, .vid = 2}},
+                {.v = {.flags = BRIDGE_VLAN_INFO_RANGE_END, .vid = 4094}}},
+    };
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), rc;
+
+    if (fd < 0)
+        return -errno;
+    for (unsigned i = 0; i < 2; i++)
+        r.end[i].a =
+            (struct nlattr){.nla_type = IFLA_BRIDGE_VLAN_INFO, .nla_len = sizeof(r.end[i])};
+    rc = send(fd, &r, sizeof(r), 0) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
+int net_bridge_port(const char *bridge, const char *port, bool vlans)
 {
     struct ifreq ifr = request_for(bridge);
     int rc;
@@ -96,7 +136,11 @@ int net_bridge_port(const char *bridge, const char *port)
     if (ifr.ifr_ifindex == 0)
         return -ENODEV;
     rc = control(SIOCBRADDIF, &ifr);
-    return rc < 0 && rc != -EBUSY ? rc : net_up(port);
+    if (rc == -EBUSY)
+        rc = 0;
+    if (!rc && vlans)
+        rc = carry_vlans((unsigned)ifr.ifr_ifindex);
+    return rc < 0 ? rc : net_up(port);
 }
 
 int net_mtu(const char *ifname, unsigned mtu)

@@ -6,6 +6,7 @@
 #ifndef DRVDOM_INIT_NET_H
 #define DRVDOM_INIT_NET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "transport/base/arith.h"
@@ -13,9 +14,11 @@
 must_check int net_up(const char *ifname);
 /* Gives the interface with this hardware address that name. */
 must_check int net_rename(const uint8_t mac[6], const char *ifname);
-must_check int net_bridge(const char *name);
-/* Sets the port up and makes it part of the bridge; being that already is fine. */
-must_check int net_bridge_port(const char *bridge, const char *port);
+/* vlans: the bridge filters them. */
+must_check int net_bridge(const char *name, bool vlans);
+/* Sets the port up and makes it part of the bridge; being that already is fine.  vlans: it carries
+ * all of them, with tags, but for the bridge's default one. */
+must_check int net_bridge_port(const char *bridge, const char *port, bool vlans);
 must_check int net_mtu(const char *ifname, unsigned mtu);
 /* addr in host byte order. */
 must_check int net_address(const char *ifname, uint32_t addr, unsigned prefix);

@@ -107,7 +107,7 @@ static int attempt(const struct todo *t)
     case TODO_MTU:
         return net_mtu(m->ifname, m->mtu);
     case TODO_PORT:
-        return net_bridge_port(b->name, b->ports[t->port]);
+        return net_bridge_port(b->name, b->ports[t->port], b->vlans);
     case TODO_ADDRESS:
         return net_address(a->ifname, a->addr, a->prefix);
     case TODO_GATEWAY:

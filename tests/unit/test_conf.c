@@ -31,6 +31,7 @@ START_TEST(takes_everything)
                            "nic uplink 00:16:3e:aB:cD:0f\n"
                            "bridge xenbr0 eth0\teth1\n"
                            "bridge xenbr1\n"
+                           "vlans xenbr1\n"
                            "address xenbr0 192.0.2.7/24\n"
                            "gateway 192.0.2.254\n"
                            "mtu eth0 9000\n"
@@ -55,6 +56,7 @@ START_TEST(takes_everything)
     ck_assert_uint_eq(c.bridges[0].port_count, 2);
     ck_assert_str_eq(c.bridges[0].ports[1], "eth1");
     ck_assert_uint_eq(c.bridges[1].port_count, 0);
+    ck_assert(!c.bridges[0].vlans && c.bridges[1].vlans);
     ck_assert_uint_eq(c.addresses[0].addr, 0xc0000207);
     ck_assert_uint_eq(c.addresses[0].prefix, 24);
     ck_assert(c.has_gateway && c.gateway == 0xc00002fe);
@@ -102,6 +104,8 @@ static const struct {
     {"bridge abcdefghijklmnop", "longer than 15"},
     {"bridge b 1 2 3 4 5 6 7 8 9", "more than 8 ports"},
     {"bridge b\nbridge b", "already"},
+    {"vlans", "usage: vlans"},
+    {"vlans b", "no bridge"},
     {"nic eth1 00:16:3e:00:00:01", "begin with eth"},
     {"nic up 00:16:3e:00:00", "not a MAC"},
     {"nic up 00:16:3e:00:00:0", "not a MAC"},
