@@ -19,7 +19,8 @@ vlan_guest() {          # NAME N VLAN
     for key in backend backend-id state handle mac; do xenstore-chmod "$f/$key" "n$id" "r$dd"; done
     xenstore-write "$d/frontend" "$f" "$d/frontend-id" "$id" "$d/online" 1 "$d/mac" "00:16:3e:00:00:0$2" \
         "$d/bridge" xenbr1 "$d/handle" 0 "$d/type" vif "$d/script" none "$d/hotplug-status" "" "$d/vlan" "$3" "$d/state" 1
-    for key in '' /frontend /frontend-id /online /mac /bridge /handle /type /script /hotplug-status /vlan /state; do
+    # the directory last: before that the backend cannot see it, afterwards it must be able to read all
+    for key in /frontend /frontend-id /online /mac /bridge /handle /type /script /hotplug-status /vlan /state ''; do
         xenstore-chmod "$d$key" "n$dd" "r$id"
     done
     wait_for 20 "$1 to be connected" both_connected "$id" "$dd" vif 0
