@@ -130,6 +130,15 @@ static void give_up_claim(struct device *dev)
     box_note(&dev->d->box, dev->id.slot, dev->class->kind, &dev->id, NULL, 0);
 }
 
+/* A worker that has just died need not hear it: its end is about to be noticed, and its successor
+ * is told the same. */
+static int tell(struct device *dev, enum worker_msg_type type, const void *payload, size_t len)
+{
+    int rc = spawn_tell(dev, type, payload, len);
+
+    return dev->pid > 0 && (rc == -EPIPE || rc == -ECONNRESET) ? 0 : rc;
+}
+
 static void act_connect(struct device *dev)
 {
     uint8_t payload[WORKER_PAYLOAD_MAX] = {0};
@@ -143,7 +152,7 @@ static void act_connect(struct device *dev)
     }
     if (rc >= 0) {
         claim(dev, payload, (size_t)rc);
-        rc = spawn_tell(dev, WORKER_CONNECT, payload, (size_t)rc);
+        rc = tell(dev, WORKER_CONNECT, payload, (size_t)rc);
     }
     if (rc < 0) {
         log_peer("%s: frontend refused: %s", dev->name, dev->why.text);
@@ -157,7 +166,7 @@ static void act_resume(struct device *dev)
     int rc = dev->payload_len ? 0 : -ENODATA;
 
     if (!rc)
-        rc = spawn_tell(dev, WORKER_RESUME, dev->payload, dev->payload_len);
+        rc = tell(dev, WORKER_RESUME, dev->payload, dev->payload_len);
     if (!rc)
         return;
     why_set(&dev->why, rc, "cannot go on after a crash: %s",

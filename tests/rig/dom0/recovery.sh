@@ -6,7 +6,7 @@
 GUEST_RAMDISK=/rig/guest-bench.cpio
 NET=10.7.0          # of the guests: g1 is .15, g2 is .16
 GATEWAY=10.7.0.1    # somebody who answers there from the beginning
-ROUND_MIB=${ROUND_MIB:-8}
+ROUND_MIB=${ROUND_MIB:-4}
 
 # --- guests -----------------------------------------------------------------------------------------
 

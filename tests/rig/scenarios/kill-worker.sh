@@ -13,7 +13,7 @@ log=$RIG_LOG/guest-dd.log
 
 load_start
 sleep 1
-test_kill "workers $KILLS 100"
+test_kill "workers $KILLS 40"
 wait_for 240 "$KILLS workers to be killed and replaced" killed "$KILLS"
 load_running
 say "$KILLS workers killed, the load still runs"
