@@ -106,7 +106,7 @@ int verb_replace(int argc, char **argv)
     struct option_own own[] = {{.name = "image", .takes_value = true, .values = &image, .max = 1}};
     char dir[PATH_MAX];
     struct options o;
-    unsigned domid;
+    unsigned domid = 0;
     int rc = options_parse(&o, argc, argv, help_text, own, ARRAY_SIZE(own));
 
     if (rc)

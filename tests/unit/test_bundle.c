@@ -74,7 +74,7 @@ static int next_of(const char *name, uint32_t len, size_t room)
     const uint8_t *data;
     size_t at = 0;
 
-    memcpy(f.name, name, sizeof(f.name));
+    memcpy(f.name, name, strnlen(name, sizeof(f.name)));
     memcpy(mem, &f, sizeof(f));
     return bundle_next(mem, room, &at, &f, &data);
 }
