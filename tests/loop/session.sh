@@ -47,7 +47,8 @@ soon() { # command...: within five seconds
 
 session_start() {
     "$fx" start "$dir" || exit 1
-    local program=("$BIN/drvdomd")
+    local program=("$BIN/drvdomd" ${dd_args[@]+"${dd_args[@]}"})
+    : >"$dir/dd.log" # an earlier one's "ready" is not this one's
     [ ${#keeper[@]} = 0 ] ||
         program=(unshare --pid --fork --kill-child --mount-proc "$BIN/../test/keeper" "$BIN" "${keeper[@]}")
     # Tests have several queues however few processors there are.
