@@ -17,7 +17,7 @@
 #include "transport/xen/share.h"
 
 enum { ASK_MS = 20 };
-static const uint64_t default_ns = UINT64_C(30000000000);
+static const uint64_t default_ns = UINT64_C(60000000000);
 
 static const char help_text[] =
     "usage: drvdom upgrade NAME [--bin DIR] [--timeout SECONDS]\n"

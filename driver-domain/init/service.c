@@ -1,6 +1,6 @@
 /* See service.h.
  * #syscalls: memfd_create ftruncate dup2 vfork-like fork, execve, sigprocmask, setsid, kill,
- * socketpair(SOCK_SEQPACKET) sendmsg recvmsg unlink rmdir */
+ * setpriority, socketpair(SOCK_SEQPACKET) sendmsg recvmsg unlink rmdir */
 #include "driver-domain/init/service.h"
 
 #include <dirent.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@
 #include "transport/base/msg.h"
 #include "transport/xen/blackbox.h"
 
-enum { EXEC_FAILED = 127, DIR_MAX = KEEPER_TEXT_MAX, ENV_MAX = 64 };
+enum { EXEC_FAILED = 127, DIR_MAX = KEEPER_TEXT_MAX, ENV_MAX = 64, SERVICE_NICE = -10 };
 static const uint64_t BACKOFF_FIRST_NS = 100 * UINT64_C(1000000);
 static const uint64_t BACKOFF_LAST_NS = 5000 * UINT64_C(1000000);
 static const uint64_t GOOD_RUN_NS = 10000 * UINT64_C(1000000);
@@ -99,6 +100,10 @@ static void __attribute__((noreturn)) run(const struct daemon *d, pid_t old, int
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
+    /* Its guests' requests wait for it when something has died; its workers lower theirs when they
+     * have started. */
+    if (setpriority(PRIO_PROCESS, 0, SERVICE_NICE))
+        log_warn("no higher priority for drvdomd: %s", strerror(errno));
     hand_over(sock, KEEPER_FD);
     for (int i = 0; have_box && i < BOX_FDS; i++)
         hand_over(box[i], BOX_FIRST + i);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <xen/evtchn.h>
 #include <xen/gntdev.h>
@@ -286,6 +287,11 @@ static int start(struct worker *w, struct why *why)
     rc = loop_add(&w->loop, &w->sock_watch, EPOLLIN);
     if (rc)
         return why_set(why, rc, "epoll: %s", strerror(-rc));
+    /* Started with drvdomd's priority, for a guest may wait for us; from now on it is for the
+     * guests' own load, which must not keep drvdomd from starting the next one.  Threads inherit
+     * it. */
+    if (setpriority(PRIO_PROCESS, 0, 0))
+        log_debug("priority: %s", strerror(errno));
     return enter_sandbox(w, why);
 }
 
