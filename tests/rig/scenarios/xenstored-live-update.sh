@@ -1,5 +1,5 @@
 # summary: xenstored updates itself (live-update) three times under driver domain, guests and their load: nobody notices
-# timeout: 420
+# timeout: 600
 # machine: icount
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash
