@@ -27,6 +27,10 @@ enum {
 };
 /* One that has served so long is not part of such a row, even if its guest asked for nothing. */
 static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
+/* When devices are taken over: how often the next one asks for its turn, and when it does not wait
+ * any more for one that does not get ready. */
+static const uint64_t TURN_NS = UINT64_C(1000000);
+static const uint64_t TAKE_OVER_NS = UINT64_C(300000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
 static void refresh(struct device *dev, bool all);
@@ -338,8 +342,33 @@ static void refresh(struct device *dev, bool all)
         (void)write_state(dev, XENBUS_CONNECTED);
 }
 
+/* A predecessor's device that is being taken over at this moment. */
+static bool is_taken_over(const struct device *dev)
+{
+    return dev && dev->pid && dev->xenbus.resume &&
+           (dev->xenbus.phase == XB_OPENING || dev->xenbus.phase == XB_CONNECTING) &&
+           clock_ns() - dev->started_ns < TAKE_OVER_NS;
+}
+
+/* One at a time: its old worker serves until it is its turn, so that a guest waits for the start of
+ * one worker and not for that of all. */
+static bool must_wait(const struct device *dev)
+{
+    if (!dev->xenbus.resume || dev->started_ns)
+        return false;
+    for (unsigned i = 0; i < BB_SLOTS; i++) {
+        if (is_taken_over(dev->d->dev[i]))
+            return true;
+    }
+    return false;
+}
+
 void device_look(struct device *dev)
 {
+    if (must_wait(dev)) {
+        watch_look_again(dev->d, TURN_NS);
+        return;
+    }
     dev->dirty = false;
     step(dev, XB_LOOK);
     refresh(dev, false);

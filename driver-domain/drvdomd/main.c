@@ -129,8 +129,10 @@ static void make_empty_dir(void)
 static void end_adoption(struct drvdomd *d)
 {
     d->adopting = false;
-    for (unsigned i = 0; i < TABLE_MAX; i++)
-        (void)spawn_end_stray(d, i);
+    for (unsigned i = 0; i < TABLE_MAX; i++) {
+        if (!d->dev[i] || !d->dev[i]->xenbus.resume)
+            (void)spawn_end_stray(d, i);
+    }
     for (unsigned i = 0; i < BB_SLOTS; i++) {
         if (!d->dev[i])
             box_forget(&d->box, i);

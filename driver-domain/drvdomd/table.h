@@ -62,7 +62,7 @@ struct drvdomd {
     struct loop loop;
     struct store *store;
     struct loop_fd store_watch, signals;
-    struct loop_timer housekeeping, targets;
+    struct loop_timer housekeeping, targets, again;
     const char *bin_dir; /* where the worker programs are */
     struct box box;
     bool adopting; /* first scan: a predecessor's devices keep their slots */

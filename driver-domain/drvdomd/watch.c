@@ -61,6 +61,18 @@ static void look_at_dirty(struct drvdomd *d)
     }
 }
 
+static void on_again(void *arg)
+{
+    look_at_dirty(arg);
+}
+
+void watch_look_again(struct drvdomd *d, uint64_t ns)
+{
+    d->again.fn = on_again;
+    d->again.arg = d;
+    loop_timer_set(&d->loop, &d->again, ns);
+}
+
 void watch_recheck(struct drvdomd *d, const struct backend_class *class, const struct dev_id *id)
 {
     mark(d, class, id->domid, id->devid);
