@@ -62,6 +62,15 @@ static void on_sock(void *arg, uint32_t events)
     }
 }
 
+static void drop_fd(struct device *dev, struct loop_fd *h)
+{
+    if (h->fd < 0)
+        return;
+    loop_del(&dev->d->loop, h);
+    close(h->fd);
+    h->fd = -1;
+}
+
 static void describe_exit(const siginfo_t *info, char *text, size_t size)
 {
     if (info->si_code == CLD_EXITED)
@@ -80,10 +89,13 @@ static void on_exit_of_worker(void *arg, uint32_t events)
     (void)events;
     if (waitid(P_PID, (id_t)dev->pid, &info, WEXITED | WNOHANG) || info.si_pid == 0)
         return;
-    /* What it had to say before it died comes first. */
-    on_sock(dev, 0);
-    describe_exit(&info, text, sizeof(text));
     dev->pid = 0;
+    drop_fd(dev, &dev->pidfd);
+    /* What it had to say before it died comes first; that may have brought a successor already. */
+    on_sock(dev, 0);
+    if (dev->pid)
+        return;
+    describe_exit(&info, text, sizeof(text));
     spawn_reap(dev);
     device_worker_ended(dev, text);
 }
@@ -146,6 +158,7 @@ int spawn_worker(struct device *dev)
     rc = msg_pair(pair);
     if (rc)
         return why_set(&dev->why, rc, "no socket for a worker: %s", strerror(-rc));
+    spawn_reap(dev); /* one that has said that it failed, and has not yet ended */
     dev->pid = fork();
     if (dev->pid == 0)
         become_worker(path, dev->class->worker, pair[1]);
@@ -178,15 +191,6 @@ int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payloa
         memcpy(m.payload, payload, len);
     m.payload_len = (uint32_t)len;
     return worker_send(dev->sock.fd, &m, NULL, 0);
-}
-
-static void drop_fd(struct device *dev, struct loop_fd *h)
-{
-    if (h->fd < 0)
-        return;
-    loop_del(&dev->d->loop, h);
-    close(h->fd);
-    h->fd = -1;
 }
 
 void spawn_reap(struct device *dev)
