@@ -354,8 +354,17 @@ report-check: $(B)/test/test_latency
 	@tests/report/browser build/report.html
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
-.PHONY: bench bench-qdisk
-bench: bench-qdisk
+.PHONY: bench bench-qdisk bench-limits
+bench: bench-limits bench-qdisk
+# What no backend can beat here: bare copies, a bare io_uring, bare TAPs.
+bench-limits:
+	@$(MAKE) --no-print-directory MODE=release build/release/bench/limits
+	@truncate -s 64M build/bench-limits.img && build/release/bench/limits build/bench-limits.img; \
+	    rc=$$?; rm -f build/bench-limits.img; exit $$rc
+$(B)/bench/limits: $(B)/obj/tests/bench/limits.o $(B)/lib/base.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -luring
 bench-qdisk: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
 	@tests/bench/qdisk
