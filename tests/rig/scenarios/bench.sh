@@ -1,7 +1,7 @@
 # summary: make bench-rig: kernel's backends, QEMU's qdisk and drvdom, measured one after the other
 # timeout: 1500
 # machine: icount
-# mem: 2304
+# mem: 2048
 # files: kdd load load-domain tests/rig/dom0/io.sh tests/rig/dom0/load.sh
 # shellcheck shell=dash disable=SC2034,SC2086
 . /rig/tests/rig/dom0/io.sh
