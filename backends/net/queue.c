@@ -155,7 +155,7 @@ int net_queue_connect(struct net_queue *q, const struct net_connect *c, uint32_t
     q->fault = 0;
     q->fault_text = NULL;
     q->idle_wakes = 0;
-    q->tx_owed = 0;
+    q->tx_owed = false;
     q->tx_next = q->tx_taken = 0;
     q->rx_notify = c->rx_notify;
     q->tx_rules = (struct tx_rules){.frame_max = mtu + 14, .gso4 = true, .gso6 = true};
@@ -262,7 +262,7 @@ void net_queue_notify(struct net_queue *q, struct net_port *p)
         return;
     rc = evtchn_notify(&q->ev, p->local);
     if (p == &q->port[0])
-        q->tx_owed = 0;
+        q->tx_owed = false;
     q->count.notifies++;
     if (rc)
         net_queue_fault(q, rc, "the guest has closed its event channel");
@@ -289,7 +289,7 @@ static uint64_t acknowledge(struct net_queue *q)
             return q->unmask_due_ns - now;
     }
     q->unmask_due_ns = 0;
-    for (unsigned i = q->tx_worked ? 1 : 0; i < ARRAY_SIZE(q->port); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(q->port); i++) {
         if (q->port[i].masked)
             reactor_unmask(&q->reactor, q->port[i].local);
         q->port[i].masked = false;

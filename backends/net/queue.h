@@ -24,9 +24,6 @@ enum {
     /* Transmit: packets per sweep, and the memory they are copied to. */
     TX_BATCH = 64,
     TX_ARENA = 512 << 10,
-    /* After a sweep that had packets: how long the next one, and the event about its answers, may
-     * be put off. */
-    TX_LAZY_NS = 30000,
     /* Receive: frames taken from the port and not yet in the guest's slots, at most; and reads
      * that wait in the kernel at a time. */
     RX_FRAMES = 32,
@@ -108,10 +105,9 @@ struct net_queue {
     uint64_t wait_ns; /* a limit: nothing to do before this time has passed; 0: none */
 
     /* Transmit. */
-    bool tx_limited;     /* the rate is used up for now */
-    bool tx_worked;      /* the last sweep had packets */
-    uint32_t tx_owed;    /* an event about answers: 0 none, 1 of this round, 2 of the last one */
-    uint32_t tx_writing; /* submitted to the port, not completed: the arena is in use */
+    bool tx_limited;            /* the rate is used up for now */
+    bool tx_owed;               /* an event about answers of this turn */
+    uint32_t tx_writing;        /* submitted to the port, not completed: the arena is in use */
     unsigned tx_next, tx_taken; /* tx_work between them is copied and not yet sent */
     struct tx_work tx_work[TX_BATCH];
 

@@ -224,7 +224,6 @@ bool net_queue_tx_sweep(struct net_queue *q)
     uint64_t began = 0, copied_at = 0;
     unsigned first;
 
-    q->tx_worked = false;
     if (q->tx_writing > 0) /* the arena is still being read */
         return false;
     if (q->tx_next == q->tx_taken && !take_batch(q, &began, &copied_at))
@@ -239,10 +238,9 @@ bool net_queue_tx_sweep(struct net_queue *q)
         teststep(STEP_ANSWERED);
     }
     if (ring_back_push(&q->tx))
-        q->tx_owed = MAX(q->tx_owed, 1u);
+        q->tx_owed = true;
     net_queue_sample(q, STAT_WRITE, q->tx_next - first, began, copied_at);
-    q->tx_worked = q->tx_next > first;
-    return q->tx_worked;
+    return q->tx_next > first;
 }
 
 bool net_queue_tx_rest(struct net_queue *q)
@@ -251,11 +249,7 @@ bool net_queue_tx_rest(struct net_queue *q)
 
     if (q->tx_limited) /* what waits is not looked at before its time */
         return false;
-    /* A guest that has just sent will send more: looking again in a moment costs one wake-up for
-     * all of it, asking for an event one for each packet. */
-    if (q->tx_worked)
-        q->wait_ns = MIN(q->wait_ns, (uint64_t)TX_LAZY_NS);
-    rc = q->tx_worked ? ring_back_avail(&q->tx) : ring_back_rest(&q->tx);
+    rc = ring_back_rest(&q->tx);
     if (rc < 0)
         net_queue_fault(q, rc, "tx ring: impossible producer index");
     return rc > 0;
@@ -263,16 +257,10 @@ bool net_queue_tx_rest(struct net_queue *q)
 
 void net_queue_tx_pay(struct net_queue *q)
 {
-    if (q->tx_owed == 0)
+    /* Not put off any longer: a timer costs more than the event (docs/measuring.md). */
+    if (!q->tx_owed)
         return;
-    /* Answers are not urgent: the guest mostly finds them when it sends the next packet.  So the
-     * event waits for the next round, which an answer from the world, or TX_LAZY_NS, begins. */
-    if (q->tx_owed == 1) {
-        q->tx_owed = 2;
-        q->wait_ns = MIN(q->wait_ns, (uint64_t)TX_LAZY_NS);
-        return;
-    }
-    q->tx_owed = 0;
+    q->tx_owed = false;
     if (!ring_back_owes(&q->tx))
         return;
     teststep(STEP_BEFORE_NOTIFY);

@@ -61,27 +61,20 @@ START_TEST(sends_a_large_segment_whole)
 }
 END_TEST
 
-/* The event about answers waits a little, is sent once, and not at all when the guest has found the
- * answers meanwhile. */
-START_TEST(puts_off_events_about_answers)
+/* The answers of a sweep are announced with one event. */
+START_TEST(announces_answers_once)
 {
     size_t len = frame_build(f, FRAME_UDP4, 0, 18);
 
     start();
     settle();
-    (void)tx_frame(len, 0, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        (void)tx_frame(len, 0, NULL);
     tx_push();
-    ck_assert_int_eq(net_queue_turn(q, 1000000000), 0); /* however long it may sleep */
-    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
-    ck_assert_uint_eq(notified[TX_PORT], 0);
-    settle();
+    ck_assert_int_eq(net_queue_turn(q, 1000000000), 0);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
     ck_assert_uint_eq(notified[TX_PORT], 1);
-    ck_assert_int_eq(ring_front_rest(&tx), 0);
-    (void)tx_frame(len, 0, NULL);
-    tx_push();
-    ck_assert_int_eq(net_queue_turn(q, 1), 0);
-    ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
-    ck_assert_int_eq(ring_front_rest(&tx), 0);
     settle();
     ck_assert_uint_eq(notified[TX_PORT], 1);
     stop();
@@ -89,29 +82,6 @@ START_TEST(puts_off_events_about_answers)
 END_TEST
 
 /* N15: one bad grant in the middle; the neighbours of the packet go out. */
-/* What follows close upon a packet is found without an event; what comes later asks for one. */
-START_TEST(looks_again_by_itself_after_a_packet)
-{
-    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
-
-    start();
-    settle();
-    (void)tx_frame(len, 0, NULL);
-    tx_push();
-    ck_assert_int_eq(net_queue_turn(q, 1), 0);
-    for (unsigned i = 0; i < 3; i++) {
-        (void)tx_frame(len, 0, NULL);
-        ck_assert(!ring_front_push(&tx));
-        ck_assert_int_eq(net_queue_turn(q, 1000000000), 0);
-        ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
-    }
-    settle();
-    (void)tx_frame(len, 0, NULL);
-    ck_assert(ring_front_push(&tx));
-    stop();
-}
-END_TEST
-
 START_TEST(bad_grant_loses_one_packet)
 {
     static uint8_t got[sizeof(f)];
@@ -629,8 +599,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sends_frames_in_order);
     tcase_add_test(t, sends_a_large_segment_whole);
-    tcase_add_test(t, puts_off_events_about_answers);
-    tcase_add_test(t, looks_again_by_itself_after_a_packet);
+    tcase_add_test(t, announces_answers_once);
     tcase_add_test(t, bad_grant_loses_one_packet);
     tcase_add_test(t, failed_copy_sends_nothing);
     tcase_add_test(t, stops_on_broken_rings);
