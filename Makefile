@@ -231,6 +231,7 @@ help:
 ## make check      lints, unit tests, sanitizer runs, one short scenario on real Xen in QEMU
 ## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
+## make bench-rig  kernel backends, QEMU qdisk and drvdom measured in the rig: BENCH="block-qd1 tcp" BACKENDS="kernel drvdom"
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
