@@ -29,7 +29,7 @@ static int push_all(struct bf_conn *c)
     return rc;
 }
 
-static bool is_paced(const struct load *l)
+static bool is_early(const struct load *l)
 {
     return l->every_ns && clock_ns() < l->due_ns;
 }
@@ -39,12 +39,14 @@ static enum load_next fill(struct load *l, int *rc)
 {
     enum load_next n = LOAD_GO;
 
+    l->early = false;
     for (unsigned i = 0; i < l->depth && n == LOAD_GO && !*rc; i++) {
         struct bf_io *io = &l->io[i];
 
         if (io->waiting)
             continue;
-        if (is_paced(l))
+        l->early = is_early(l);
+        if (l->early)
             return LOAD_LATER;
         n = l->next(l, io);
         if (n != LOAD_GO)
@@ -94,7 +96,7 @@ static int turn(struct load *l)
             ending = fill(l, &rc) == LOAD_END;
         if (!rc)
             rc = push_all(l->c);
-        if (!rc && !ending && is_paced(l)) {
+        if (!rc && !ending && l->early) {
             rc = wait_paced(l);
             continue;
         }

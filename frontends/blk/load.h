@@ -22,6 +22,7 @@ struct load {
     uint64_t every_ns, due_ns; /* a request not more often than that; 0: as fast as they go */
     struct hist hist;          /* from put to answered */
     uint64_t ops, bytes, began_ns, ended_ns;
+    bool early; /* the next request is not due yet */
     int rc;
     struct bf_io *io; /* `depth` of them */
 };
