@@ -66,7 +66,7 @@ id=$(domid l61)
 say "l61: Linux $(guest_do l61 'uname -r')"
 features l61
 verified l61 24
-guest_do l61 'set -e; mke2fs -q -F -t ext2 /dev/xvda >/dev/null; mount -t ext4 /dev/xvda /mnt
+guest_do l61 'set -e; mkfs.ext4 -q -F -t ext2 /dev/xvda >/dev/null; mount -t ext4 /dev/xvda /mnt
 mkdir -p /mnt/boot/grub; mv /vmlinuz /mnt/boot/vmlinuz; mv /guest.cpio /mnt/boot/initrd
 (cd /mnt && md5sum boot/vmlinuz boot/initrd | sed "s|  |  /|" >boot/sums)
 cat >/mnt/boot/grub/grub.cfg <<END
