@@ -41,8 +41,20 @@ create_fails() {
     must_fail xl create "$1"
     took=$(elapsed "$start")
     figure "create_fails.$name" "$took" s
+    say "xl says: $(printf '%s\n' "$OUTPUT" | grep -m 1 error)"    # docs/troubleshooting.md has its words
     awk -v t="$took" 'BEGIN { exit !(t < 12) }' || fail "xl create $1 took $took s to fail"
     no_domain "$name" || fail "xl create $1 failed and left the domain"
+}
+
+# text WANTED COMMAND...: one more of docs/troubleshooting.md's texts, from a failure made on purpose
+text() {
+    local wanted=$1
+    shift
+    must_fail "$@"
+    case $OUTPUT in
+    *"$wanted"*"remedy: "*) say "text: $wanted" ;;
+    *) fail "$* does not say '$wanted' with a remedy: $OUTPUT" ;;
+    esac
 }
 
 # --- in configurations: before anything is started ---
@@ -60,6 +72,15 @@ create_fails "$wrong"
 printf 'name="y"\nkernel="/no/vmlinux"\nramdisk="/rig/image/initramfs.gz"\nmemory=96\ndriver_domain=1\n' >/tmp/y.cfg
 fault "image absent" "/no/vmlinux: there is no such file" drvdom lint /tmp/y.cfg
 create_fails /tmp/y.cfg
+
+printf 'name="p"\ndriver_domain=1\nmemory=96\ntype="pv"\npci=["00:1e.7"]\n' >/tmp/p.cfg
+text "no such device on this host" drvdom lint /tmp/p.cfg
+text "a driver domain serves raw disks" drvdom lint \
+    "$(cfg qcow 'disk=["format=qcow2,vdev=xvda,access=rw,backend=dd,target=/x"]')"
+text "runs in dom0 and cannot read a driver domain's disk" drvdom lint \
+    "$(cfg grub "$(disk dd /x)" 'bootloader="pygrub"')"
+must_fail env XENSTORED_PATH=/nowhere LD_LIBRARY_PATH=/rig/lib /rig/bin/drvdom list
+case $OUTPUT in *"no xenstore ("*) ;; *) fail "without xenstored: $OUTPUT" ;; esac
 
 # --- the driver domain ---
 dd_start dd memory=192
@@ -117,6 +138,7 @@ say "the detach has completed by itself when the guest let go"
 
 # a driver domain with the kernel's backends
 kdd_start kdd
+text "drvdomd does not run in kdd" drvdom why kdd --timeout 0
 create kguest "$(make_cfg kguest "kernel=\"$KERNEL\"
 ramdisk=\"/rig/kdd.cpio\"
 memory=128
@@ -144,3 +166,8 @@ assert_eq "number of faults named" $N 12
 # and none of it is left: a guest starts as if nothing had been
 guest_start g2 "$(disk dd /run/disk1.img)"
 assert drvdom why g2
+
+# what a guest says when its driver domain is destroyed, and what is said of it
+xl destroy dd
+wait_for 10 "g2 to notice" guest_run g2 'dmesg | grep -q "device forcefully removed from xenstore"'
+text "that served this disk is gone" drvdom why g2/xvda
