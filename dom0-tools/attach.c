@@ -2,6 +2,7 @@
  * drvdom attach, detach: hot plug that has happened when it says so.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,12 @@ static const char detach_help[] =
     "guest does not let go, says so: the detach then completes by itself as soon as it does.\n"
     "--force (disks) takes the device away from a guest that does not answer.\n";
 
-enum { ATTACH_S = 20 };
+enum {
+    ATTACH_S = 20,
+    /* The guest hears of the end of its device by a watch, later than we do: who attaches another
+     * one of that number before finds the old one in its way, Closed for ever. */
+    GUEST_NOTICES_MS = 200,
+};
 
 struct request {
     struct system sys;
@@ -210,8 +216,10 @@ static int detach(struct request *r, struct device_info *d, bool force)
     int rc = xl_detach(r->guest, d, force, r->end_ns > t ? r->end_ns - t : 1);
 
     system_refresh(r->sys.store, d);
-    if (!rc && !d->has_back)
+    if (!rc && !d->has_back) {
+        poll(NULL, 0, GUEST_NOTICES_MS);
         return 0;
+    }
     explain_device(d, system_domain_id(&r->sys, d->back), NULL, &v);
     log_error("%s is not detached: %s; remedy: %s", d->label, v.cause, v.remedy);
     return rc ? rc : -EIO;
