@@ -39,7 +39,8 @@ holds() {
 front() {
     local name=$1
     shift
-    guest_do g1 "drvdom-blkfront --devid 51728 --stamps --stamp-offset $OFFSET --json $* bench" 60 >/tmp/front
+    guest_run g1 "drvdom-blkfront --devid 51728 --stamps --stamp-offset $OFFSET --json $* bench 2>&1" 60 >/tmp/front ||
+        fail "drvdom-blkfront: $(cat /tmp/front)"
     E2E=$(sed -n 's/.*"latency_us":{"mean":\([0-9.]*\).*/\1/p' /tmp/front | awk '{ printf "%d", $1 * 1000 }')
     BACK=$(sed -n 's/.*"returned_us":{"count":[0-9]*,"mean":\([0-9.]*\).*/\1/p' /tmp/front | awk '{ printf "%d", $1 * 1000 }')
     if [ "${E2E:-0}" = 0 ] || [ "${BACK:-0}" = 0 ]; then fail "no figures: $(cat /tmp/front)"; fi
