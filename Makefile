@@ -8,12 +8,13 @@ PREFIX ?= /usr/local
 # --- the house: rooms, ground floor first -----------------------------------------------------
 # ROOM.dir: where its files are (every *.c but main.c goes into the room's archive);
 # ROOM.uses: the rooms below it.  This table drives the link lines and the include lint.
-ROOMS := base xen schema blk net front blkfront netfront image drvdomd init guard tools
+ROOMS := base xen schema blk nbd net front blkfront netfront image drvdomd init guard tools
 
 base.dir      := transport/base
 xen.dir       := transport/xen
 schema.dir    := xenstore-schema
 blk.dir       := backends/blk
+nbd.dir       := backends/nbd
 net.dir       := backends/net
 front.dir     := frontends/common
 blkfront.dir  := frontends/blk
@@ -28,6 +29,7 @@ base.uses     :=
 xen.uses      := base
 schema.uses   := xen base
 blk.uses      := schema xen base
+nbd.uses      := blk schema xen base
 net.uses      := schema xen base
 front.uses    := schema xen base
 blkfront.uses := front schema xen base
@@ -40,12 +42,14 @@ tools.uses    := guard image schema xen base
 
 # --- programs: PROGRAM.room holds its main.c; PROGRAM.libs are Debian's libraries --------------
 XENLIBS := -lxengnttab -lxenevtchn -lxenstore -lxentoolcore
-PROGRAMS := drvdomd drvdom-blkback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom drvdom-guard
+PROGRAMS := drvdomd drvdom-blkback drvdom-nbdback drvdom-netback drvdom-blkfront drvdom-netfront drvdom-init drvdom drvdom-guard
 
 drvdomd.room          := drvdomd
 drvdomd.libs          := $(XENLIBS) -lseccomp -lz
 drvdom-blkback.room   := blk
 drvdom-blkback.libs   := $(XENLIBS) -luring -lseccomp -lz
+drvdom-nbdback.room   := nbd
+drvdom-nbdback.libs   := $(XENLIBS) -luring -lseccomp -lz -lnbd
 drvdom-netback.room   := net
 drvdom-netback.libs   := $(XENLIBS) -luring -lseccomp -lz
 drvdom-blkfront.room  := blkfront
@@ -60,7 +64,7 @@ drvdom.room           := tools
 drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 
 # Debian 12 packages: to build, to check, and to run the rig.
-DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev zlib1g-dev libseccomp-dev \
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev libnbd-dev zlib1g-dev libseccomp-dev \
               libkmod-dev kmod liblzma-dev libzstd-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck jq spin
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils

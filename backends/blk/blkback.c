@@ -111,7 +111,7 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     struct blkback *b = calloc(1, sizeof(*b));
     int rc = 0;
 
-    if (!b || len != sizeof(b->setup) || nfds < 1 || nfds > 2) {
+    if (!b || len != sizeof(b->setup) || nfds > 2) {
         for (int i = 0; i < nfds; i++)
             close(fds[i]);
         free(b);
@@ -119,7 +119,6 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     }
     w->dev = b;
     memcpy(&b->setup, payload, sizeof(b->setup));
-    b->disk_fd = fds[0];
     b->alive_fd = nfds > 1 ? fds[1] : -1;
     ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
@@ -127,6 +126,9 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     if (b->setup.block < BLKIF_SECTOR || b->setup.block > BLKIF_PAGE ||
         (b->setup.block > BLKIF_SECTOR && b->setup.queues > 1))
         return why_set(why, -EPROTO, "SETUP with sectors of %u bytes", b->setup.block);
+    b->disk_fd = disk_attach(&b->setup, fds, nfds, why);
+    if (b->disk_fd < 0)
+        return b->disk_fd;
     b->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->done_fd < 0)
         return why_set(why, -errno, "eventfd: %s", strerror(errno));
@@ -141,6 +143,18 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
         b->queue[i].disk.alive_fd = b->alive_fd;
     }
     return rc;
+}
+
+/* In the sandbox: what a server says is a stranger's word. */
+static int blk_ready(struct worker *w, void *payload, struct why *why)
+{
+    struct blkback *b = w->dev;
+    int rc = disk_meet(&b->queue[0].disk, &b->setup, why);
+
+    if (rc <= 0)
+        return rc;
+    memcpy(payload, &b->setup, sizeof(b->setup));
+    return sizeof(b->setup);
 }
 
 /* The journal of a fresh connection is emptied; that of a dead worker has to be of just this shape.
@@ -245,6 +259,7 @@ const struct worker_ops blkback_ops = {
     .sandbox = {.syscalls = syscalls},
     .setup = blk_setup,
     .threads = blk_threads,
+    .ready = blk_ready,
     .connect = blk_connect,
     .disconnect = blk_disconnect,
     .limits = blk_limits,

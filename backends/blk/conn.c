@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/blk/nbd_addr.h"
 #include "backends/blk/target.h"
 #include "schema/vbd.h"
 #include "transport/base/log.h"
@@ -20,7 +21,7 @@ struct blk_dev {
     struct target target;
     char params[SCHEMA_STRING_MAX + 1]; /* what it was opened from */
     const char *path;                   /* in params, behind the options */
-    bool hide_physical;
+    bool hide_physical, nbd;
     struct dev_id id;
     struct blk_dev *next; /* in `opened` */
     bool cdrom, removable, discard;
@@ -68,7 +69,7 @@ static void read_limits(struct store *s, const char *dir, struct blk_live *l)
     l->bytes = 0;
 }
 
-/* params=[512n:]PATH: an option is a word that no absolute path begins with. */
+/* params=[512n:]PATH or an NBD address: an option is a word that no absolute path begins with. */
 static void read_options(struct blk_dev *d)
 {
     static const char native[] = "512n:";
@@ -100,6 +101,26 @@ static int read_own(struct store *s, const char *dir, struct blk_dev *d, struct 
     return 0;
 }
 
+/* Only the server knows what else has the export; of ours, no two may write. */
+static int open_nbd(struct blk_dev *d, struct why *why)
+{
+    struct nbd_addr a;
+    int rc = nbd_addr_parse(&a, d->path, why);
+
+    d->target = (struct target){.fd = -1,
+                                .claim_fd = -1,
+                                .alive_fd = -1,
+                                .readonly = d->target.readonly,
+                                .granule = BLKIF_SECTOR,
+                                .block = BLKIF_SECTOR};
+    for (const struct blk_dev *o = opened; o && !rc; o = o->next) {
+        if (strcmp(o->path, d->path) == 0 && !(o->target.readonly && d->target.readonly))
+            rc = why_set(why, -EBUSY, "disk \"%s\" is in use: given to guest %u", d->path,
+                         o->id.domid);
+    }
+    return rc;
+}
+
 static void tell_opened(const struct blk_dev *d)
 {
     log_info("disk %u/%u is \"%s\": %llu sectors, %s%s%s%s", d->id.domid, d->id.devid, d->params,
@@ -119,7 +140,10 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         return why_set(why, -ENOMEM, "no memory");
     d->id = *id;
     rc = read_own(s, dir, d, why);
-    if (!rc)
+    d->nbd = !rc && nbd_addr_is(d->path);
+    if (d->nbd)
+        rc = open_nbd(d, why);
+    else if (!rc)
         rc = target_open(&d->target, d->path, d->target.readonly, is_migrating(d), why);
     if (rc) {
         free(d);
@@ -127,8 +151,10 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
     }
     d->live.sectors = d->target.sectors;
     read_limits(s, dir, &d->live);
-    d->discard = d->discard && d->target.discard_unit > 0;
-    tell_opened(d);
+    if (!d->nbd) { /* else blk_ready() */
+        d->discard = d->discard && d->target.discard_unit > 0;
+        tell_opened(d);
+    }
     d->next = opened;
     opened = d;
     *out = d;
@@ -186,9 +212,45 @@ static bool blk_has_changed(void *dev)
 {
     struct blk_dev *d = dev;
 
+    if (d->nbd)
+        return false;
     if (d->target.claim_fd < 0)
         return target_claim(&d->target, d->path) == 0;
     return target_size_differs(&d->target);
+}
+
+/* An NBD server has told the worker what the disk is like. */
+static int blk_ready(void *dev, const void *payload, size_t len, struct why *why)
+{
+    struct blk_dev *d = dev;
+    struct blk_setup p;
+
+    if (!d->nbd)
+        return 0;
+    if (len != sizeof(p))
+        return why_set(why, -EPROTO, "READY of worker and drvdomd do not match");
+    memcpy(&p, payload, sizeof(p));
+    if (p.sectors == 0 || p.sectors > INT64_MAX / BLKIF_SECTOR || p.block < BLKIF_SECTOR ||
+        p.block > BLKIF_PAGE || (p.block & (p.block - 1)))
+        return why_set(why, -EPROTO, "disk \"%s\" is of an impossible size", d->path);
+    d->live.sectors = d->target.sectors = p.sectors;
+    d->target.block = d->target.physical_bytes = d->target.granule = p.block;
+    d->target.discard_unit = d->target.discard_granularity = p.discard_unit;
+    d->target.dsync = p.dsync;
+    d->discard = d->discard && p.discard_unit > 0;
+    log_info("disk %u/%u is \"%s\": %llu sectors%s%s", d->id.domid, d->id.devid, d->path,
+             (unsigned long long)p.sectors, p.readonly ? ", read-only" : "",
+             p.dsync            ? ", each write synchronous"
+             : p.volatile_cache ? ", flushed when the guest asks"
+                                : "");
+    return 0;
+}
+
+static const char *blk_worker_of(const void *dev)
+{
+    const struct blk_dev *d = dev;
+
+    return d->nbd ? "drvdom-nbdback" : "drvdom-blkback";
 }
 
 static uint32_t info_flags(const struct blk_dev *d)
@@ -204,8 +266,8 @@ static uint32_t queues_offered(const struct blk_dev *d)
     const char *want = getenv("DRVDOM_BLK_QUEUES");
     long n = want ? strtol(want, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (d->target.block > BLKIF_SECTOR)
-        return 1; /* see rmw.h */
+    if (d->target.block > BLKIF_SECTOR || d->nbd)
+        return 1; /* see rmw.h; one connection */
     return n < 1 ? 1 : n > BLK_QUEUES_MAX ? BLK_QUEUES_MAX : (uint32_t)n;
 }
 
@@ -276,8 +338,13 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
     p.readonly = d->target.readonly;
     p.dsync = d->target.dsync;
     p.volatile_cache = d->target.volatile_cache;
+    if (d->nbd) {
+        p.discard = d->discard;
+        snprintf(p.nbd, sizeof(p.nbd), "%s", d->path);
+    } else {
+        fds[(*nfds)++] = d->target.fd;
+    }
     memcpy(payload, &p, sizeof(p));
-    fds[(*nfds)++] = d->target.fd;
     if (d->target.alive_fd >= 0)
         fds[(*nfds)++] = d->target.alive_fd;
     return sizeof(p);
@@ -421,7 +488,7 @@ static int blk_read_front(void *dev, struct store *s, store_txn t, const char *f
     struct blk_connect c;
     int rc;
 
-    if (target_claim(&d->target, d->path))
+    if (!d->nbd && target_claim(&d->target, d->path))
         return -EAGAIN; /* blk_has_changed() looks after it */
     memset(&c, 0, sizeof(c));
     rc = read_front(d, s, t, front_dir, &c, why);
@@ -434,6 +501,8 @@ static int blk_read_front(void *dev, struct store *s, store_txn t, const char *f
 const struct backend_class blk_backend_class = {
     .kind = "vbd",
     .worker = "drvdom-blkback",
+    .worker_of = blk_worker_of,
+    .ready = blk_ready,
     .connect_at_initialised = true,
     .open = blk_open,
     .close = blk_close,

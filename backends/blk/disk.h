@@ -2,8 +2,11 @@
  * The disk, as io.c sees it: start an operation, be told its result.  One per queue.  Offsets and
  * lengths are bytes, multiples of 512, inside the disk: req.c has seen to that.
  *
- * Implemented by disk_uring.c for block devices and raw files.  Completions arrive as WAIT_DISK
- * events of the queue's `struct wait`, with the index given here.
+ * Two implementations, each linked into a worker program of its own: disk_uring.c for block devices
+ * and raw files (drvdom-blkback), backends/nbd/disk_nbd.c for NBD (drvdom-nbdback).
+ *
+ * Completions arrive as WAIT_DISK events of the queue's `struct wait`, with the index given here,
+ * or by disk_next().
  */
 #ifndef DRVDOM_BLK_DISK_H
 #define DRVDOM_BLK_DISK_H
@@ -14,6 +17,7 @@
 
 #include "backends/blk/conn.h"
 #include "backends/blk/wait.h"
+#include "transport/xen/backend.h"
 
 /* Small requests live at the front of the buffer (pool.h); more would be memory that no other
  * worker can use.  Large requests do not feel the difference. */
@@ -21,14 +25,30 @@ enum { DISK_FIXED_BYTES = 512 * 1024 };
 
 struct disk {
     struct wait *wait;
-    uint8_t *fixed; /* registered buffer, or NULL */
+    int fd;          /* WAIT_FILE_DISK */
+    struct nbd *nbd; /* disk_nbd.c's own */
+    uint8_t *fixed;  /* registered buffer, or NULL */
     size_t fixed_len;
     const struct blk_setup *setup;
     int alive_fd;     /* tells whether the disk is there; -1: it cannot go */
     int discard_mode; /* for fallocate(2); the block layer's own discard as long as it works */
 };
 
+/* Before the sandbox: the descriptor that becomes WAIT_FILE_DISK, out of those that came with SETUP
+ * or a connection that is made here (which blocks, for seconds at most).  -errno and why. */
+int disk_attach(const struct blk_setup *setup, const int *fds, int nfds,
+                struct why *why) must_check;
 void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup);
+/* In the sandbox, before the disk is served: what only the disk itself can tell goes into *setup.
+ * True: something did.  -errno and why.  Blocks for seconds at most. */
+int disk_meet(struct disk *d, struct blk_setup *setup, struct why *why) must_check;
+
+/* Called before each sleep of the queue's thread: false when it must not sleep now. */
+bool disk_may_sleep(struct disk *d);
+/* A WAIT_DISK event whose index is no request's. */
+void disk_event(struct disk *d, uint32_t index, int res);
+/* Takes a completion that came by another way than WAIT_DISK. */
+bool disk_next(struct disk *d, uint32_t *index, int *res);
 
 /*
  * Tells the kernel of the front of the buffer all data goes through, which saves it looking up the

@@ -16,6 +16,40 @@
 #define FALLOC_FL_NO_HIDE_STALE 0x04
 #endif
 
+int disk_attach(const struct blk_setup *setup, const int *fds, int nfds, struct why *why)
+{
+    (void)setup;
+    return nfds >= 1 ? fds[0] : why_set(why, -EPROTO, "SETUP without a disk");
+}
+
+int disk_meet(struct disk *d, struct blk_setup *setup, struct why *why)
+{
+    (void)d;
+    (void)setup;
+    (void)why;
+    return 0;
+}
+
+bool disk_may_sleep(struct disk *d)
+{
+    (void)d;
+    return true;
+}
+
+void disk_event(struct disk *d, uint32_t index, int res)
+{
+    (void)d;
+    log_error("io_uring: an event %u (%d) that nobody waits for", index, res);
+}
+
+bool disk_next(struct disk *d, uint32_t *index, int *res)
+{
+    (void)d;
+    (void)index;
+    (void)res;
+    return false;
+}
+
 void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
 {
     memset(d, 0, sizeof(*d));

@@ -95,6 +95,8 @@ static uint64_t sleep_ns(const struct blk_queue *q)
 static void hear(struct blk_queue *q)
 {
     struct wait_event e;
+    uint32_t index;
+    int res;
 
     while (wait_next(&q->wait, &e)) {
         switch (e.kind) {
@@ -106,13 +108,18 @@ static void hear(struct blk_queue *q)
             }
             break;
         case WAIT_DISK:
-            io_disk_done(q, e.index, e.res);
+            if (e.index < BLK_RING_SLOTS_MAX)
+                io_disk_done(q, e.index, e.res);
+            else
+                disk_event(&q->disk, e.index, e.res);
             break;
         case WAIT_COMMAND: /* `want` is looked at in every round */
         case WAIT_IGNORE:
             break;
         }
     }
+    while (disk_next(&q->disk, &index, &res))
+        io_disk_done(q, index, res);
 }
 
 /* Size and limits that the main thread has set meanwhile. */
@@ -164,7 +171,7 @@ static void serve(struct blk_queue *q)
         q->resume = false;
     }
     for (;;) {
-        rc = wait_for(&q->wait, sleepy, sleep_ns(q));
+        rc = wait_for(&q->wait, disk_may_sleep(&q->disk) && sleepy, sleep_ns(q));
         if (rc) {
             /* Without the ring nothing in flight can ever be known to have finished. */
             log_error("io_uring: %s", strerror(-rc));
@@ -212,8 +219,10 @@ static void *thread_main(void *arg)
         }
         rc = wait_for(&q->wait, true, UINT64_MAX);
         assert(rc == 0);
-        while (wait_next(&q->wait, &e))
-            ;
+        while (wait_next(&q->wait, &e)) {
+            if (e.kind == WAIT_DISK)
+                disk_event(&q->disk, e.index, e.res);
+        }
     }
     return NULL;
 }
@@ -260,6 +269,7 @@ int blk_queue_open(struct blk_queue *q, const struct dev_id *id, const struct bl
     rc = data_open(q);
     if (!rc) {
         disk_init(&q->disk, &q->wait, setup);
+        q->disk.fd = disk_fd;
         rc = wait_open(&q->wait, &q->ev, disk_fd, BLK_RING_SLOTS_MAX);
         if (rc)
             data_close(q);

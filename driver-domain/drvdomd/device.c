@@ -400,7 +400,10 @@ void device_message(struct device *dev, const struct worker_msg *m)
     case WORKER_READY:
         log_info("%s: ready after %llu us", dev->name,
                  (unsigned long long)(clock_ns() - dev->started_ns) / 1000);
-        step(dev, XB_OPENED);
+        step(dev, dev->class->ready &&
+                          dev->class->ready(dev->target, m->payload, m->payload_len, &dev->why)
+                      ? XB_OPEN_FAILED
+                      : XB_OPENED);
         break;
     case WORKER_CONNECTED:
         if (dev->lost_ns && dev->xenbus.resume)

@@ -148,11 +148,13 @@ static int send_setup(struct device *dev)
 
 int spawn_worker(struct device *dev)
 {
+    const char *program =
+        dev->class->worker_of ? dev->class->worker_of(dev->target) : dev->class->worker;
     char path[256];
     int pair[2];
     int rc;
 
-    snprintf(path, sizeof(path), "%s/%s", dev->d->bin_dir, dev->class->worker);
+    snprintf(path, sizeof(path), "%s/%s", dev->d->bin_dir, program);
     if (access(path, X_OK))
         return why_set(&dev->why, -errno, "worker program %s: %s", path, strerror(errno));
     rc = msg_pair(pair);
@@ -161,7 +163,7 @@ int spawn_worker(struct device *dev)
     spawn_reap(dev); /* one that has said that it failed, and has not yet ended */
     dev->pid = fork();
     if (dev->pid == 0)
-        become_worker(path, dev->class->worker, pair[1]);
+        become_worker(path, program, pair[1]);
     close(pair[1]);
     dev->sock.fd = pair[0];
     if (dev->pid < 0) {

@@ -28,8 +28,9 @@ struct backend_look {
 };
 
 struct backend_class {
-    const char *kind;            /* "vbd": xenstore's word */
-    const char *worker;          /* program name in the directory of drvdomd */
+    const char *kind;                          /* "vbd": xenstore's word */
+    const char *worker;                        /* program name in the directory of drvdomd */
+    const char *(*worker_of)(const void *dev); /* one for this device; may be NULL */
     bool connect_at_initialised; /* block connects at frontend state 3, network only at 4
                                     (peers 3.1) */
 
@@ -45,6 +46,10 @@ struct backend_class {
     /* Fills the SETUP payload; returns its length; adds descriptors the worker gets (still owned
      * by dev). */
     size_t (*setup)(void *dev, void *payload, int *fds, int *nfds);
+
+    /* What the worker found out before it said READY (len 0: nothing).  0, or -errno and why.  May
+     * be NULL. */
+    int (*ready)(void *dev, const void *payload, size_t len, struct why *why);
 
     /* Reads and validates the frontend's keys within one transaction (S3) into the CONNECT payload:
      * its length, or -EAGAIN: keys are not complete yet, wait; or -EINVAL and why. */

@@ -295,6 +295,24 @@ static int start(struct worker *w, struct why *why)
     return enter_sandbox(w, why);
 }
 
+static int say_ready(struct worker *w)
+{
+    struct worker_msg m = {.type = WORKER_READY, .version = WORKER_VERSION, .id = w->id};
+    struct why why = {""};
+    int rc = w->ops->ready ? w->ops->ready(w, m.payload, &why) : 0;
+
+    if (rc < 0) {
+        log_error("%s", why.text);
+        (void)reply(w, WORKER_FAILED, rc, why.text);
+        return rc;
+    }
+    m.payload_len = (uint32_t)rc;
+    rc = worker_send(w->sock, &m, NULL, 0);
+    if (rc)
+        log_error("cannot tell drvdomd: %s", strerror(-rc));
+    return rc;
+}
+
 int worker_run(const struct worker_ops *ops)
 {
     static struct worker w;
@@ -320,7 +338,7 @@ int worker_run(const struct worker_ops *ops)
         (void)reply(&w, WORKER_FAILED, rc, why.text);
         return 1;
     }
-    if (reply(&w, WORKER_READY, 0, NULL))
+    if (say_ready(&w))
         return 1;
     return ops->run ? ops->run(&w) : loop_run(&w.loop);
 }

@@ -45,6 +45,9 @@ struct worker_ops {
     /* Starts further threads; may be NULL.  Between the loss of rights, which threads that exist
      * already would not share, and the system call filter, which forbids new ones. */
     int (*threads)(struct worker *w);
+    /* In the sandbox, before READY: fills what drvdomd learns with it (backend.h, ready).  Its
+     * length, or -errno and why; may be NULL. */
+    int (*ready)(struct worker *w, void *payload, struct why *why);
     /* Maps rings, binds ports, starts serving.  Undoes everything when it fails.  With w->resume
      * the guest is connected already: w->box says what is in flight. */
     int (*connect)(struct worker *w, const void *payload, size_t len, struct why *why);
