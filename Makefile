@@ -49,7 +49,8 @@ drvdomd.libs          := $(XENLIBS) -lseccomp -lz
 drvdom-blkback.room   := blk
 drvdom-blkback.libs   := $(XENLIBS) -luring -lseccomp -lz
 drvdom-nbdback.room   := nbd
-drvdom-nbdback.libs   := $(XENLIBS) -luring -lseccomp -lz -lnbd
+# libnbd.a and the room's archive need each other: uri.c
+drvdom-nbdback.libs   := $(XENLIBS) -luring -lseccomp -lz -l:libnbd.a $(B)/lib/nbd.a -lgnutls
 drvdom-netback.room   := net
 drvdom-netback.libs   := $(XENLIBS) -luring -lseccomp -lz
 drvdom-blkfront.room  := blkfront
@@ -64,7 +65,7 @@ drvdom.room           := tools
 drvdom.libs           := -lkmod -llzma -lz -lzstd $(XENLIBS) -lxenctrl -lm
 
 # Debian 12 packages: to build, to check, and to run the rig.
-DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev libnbd-dev zlib1g-dev libseccomp-dev \
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liburing-dev libnbd-dev libgnutls28-dev zlib1g-dev libseccomp-dev \
               libkmod-dev kmod liblzma-dev libzstd-dev check
 DEPS_CHECK := clang clang-format clang-tidy shellcheck jq spin
 DEPS_RIG   := qemu-system-x86 qemu-utils cpio xz-utils zstd kmod binutils
@@ -261,7 +262,7 @@ deps:
 # Driver domain images: build/image owns an NVMe disk and an e1000e (examples/drvdom.conf);
 # build/image-test has disks in its own memory, for the scenarios without passthrough; build/image-stages
 # has one behind dm-delay, build/image-4kn one of 4096-byte sectors; build/image-recovery and
-# build/image-recovery-plain serve disks that outlive them.
+# build/image-recovery-plain serve disks that outlive them, build/image-nbd can use NBD servers.
 .PHONY: images demo
 RIG_ROOT  := build/rig-cache/root
 IMG_BUILD  = build/release/bin/drvdom image build --kernel-root $(RIG_ROOT) --bin build/release/bin
@@ -280,6 +281,8 @@ images:
 	    -o build/image-recovery >build/image-recovery.log || { cat build/image-recovery.log; exit 1; }
 	$(Q)$(IMG_BUILD) --module xen-blkfront --config tests/rig/recovery-plain.conf \
 	    -o build/image-recovery-plain >build/image-recovery-plain.log || { cat build/image-recovery-plain.log; exit 1; }
+	$(Q)$(IMG_BUILD) --config tests/rig/nbd-domain.conf \
+	    -o build/image-nbd >build/image-nbd.log || { cat build/image-nbd.log; exit 1; }
 # Programs that are no drvdomd, for bad-upgrade-rolls-back.
 images: fakexen build/rig-bad/exits build/rig-bad/hangs
 build/rig-bad/%:
@@ -319,6 +322,7 @@ loop: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/blk-features
 	@BIN=$(B)/bin tests/loop/blk-live
 	@BIN=$(B)/bin tests/loop/blk-4kn
+	@BIN=$(B)/bin tests/loop/blk-nbd
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools

@@ -38,6 +38,9 @@ static const struct {
     const char *words, *remedy;
 } remedies[] = {
     {"is not an absolute path", "write target=/dev/... or target=/path in the guest's disk line"},
+    {"no server answers there", "start the NBD server, or correct the address in target="},
+    {"use nbd://", "correct the address in target=: drvdomd(8), DISKS"},
+    {"drvdom-nbdback", "put `nbd on` into the driver domain's drvdom.conf and rebuild the image"},
     {"no disk is named", "add target=/dev/... to the guest's disk line"},
     {"is a directory", "name a block device or a file in target="},
     {"neither a block device nor a file", "name a block device or a file in target="},

@@ -79,6 +79,13 @@ static void check_names(struct lint *l, const struct spec *s, const char *const 
 
 /* ---- disk = [...] ---- */
 
+/* Paths and NBD addresses: drvdomd(8), DISKS. */
+static bool is_target(const char *s)
+{
+    return s[0] == '/' || strncmp(s, "512n:/", 6) == 0 || strncmp(s, "nbd://", 6) == 0 ||
+           strncmp(s, "nbd+unix://", 11) == 0;
+}
+
 static void check_target(struct lint *l, const char *backend, const struct spec *s)
 {
     const char *target = spec_get(s, "target"), *access = spec_get(s, "access"), *user;
@@ -89,7 +96,7 @@ static void check_target(struct lint *l, const char *backend, const struct spec 
         say(l, true, "add target=/dev/...", "the disk has no target");
         return;
     }
-    if (target[0] != '/') {
+    if (!is_target(target)) {
         say(l, true, "write the path it has in the driver domain",
             "target=%s is not an absolute path", target);
         return;

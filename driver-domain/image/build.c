@@ -42,11 +42,13 @@ static const struct {
 static const struct {
     const char *name; /* in bin_dir */
     const char *to;
+    bool nbd_only;
 } programs[] = {
-    {"drvdom-init", "init"},
-    {"drvdomd", "sbin/drvdomd"},
-    {"drvdom-blkback", "sbin/drvdom-blkback"},
-    {"drvdom-netback", "sbin/drvdom-netback"},
+    {"drvdom-init", "init", false},
+    {"drvdomd", "sbin/drvdomd", false},
+    {"drvdom-blkback", "sbin/drvdom-blkback", false},
+    {"drvdom-nbdback", "sbin/drvdom-nbdback", true},
+    {"drvdom-netback", "sbin/drvdom-netback", false},
 };
 
 /* The first (by name) match of a pattern. */
@@ -329,6 +331,8 @@ static int add_programs(struct image *image)
     int rc = bin_dir(image->recipe, dir);
 
     for (size_t i = 0; i < ARRAY_SIZE(programs) && rc == 0; i++) {
+        if (programs[i].nbd_only && !image->conf.nbd)
+            continue;
         if (snprintf(path, PATH_MAX, "%s/%s", dir, programs[i].name) >= PATH_MAX)
             return -ENAMETOOLONG;
         if (access(path, R_OK) < 0) {

@@ -258,14 +258,22 @@ static int parse_mtu(struct conf *c, struct line *l)
     return 0;
 }
 
+static int parse_switch(struct line *l, bool *on)
+{
+    *on = strcmp(l->words[1], "on") == 0;
+    if (!*on && strcmp(l->words[1], "off") != 0)
+        return bad(l, "%s takes on or off, not \"%.40s\"", l->words[0], l->words[1]);
+    return 0;
+}
+
 static int parse_forward(struct conf *c, struct line *l)
 {
-    bool on = strcmp(l->words[1], "on") == 0;
+    return parse_switch(l, &c->forward);
+}
 
-    if (!on && strcmp(l->words[1], "off") != 0)
-        return bad(l, "forward takes on or off, not \"%.40s\"", l->words[1]);
-    c->forward = on;
-    return 0;
+static int parse_nbd(struct conf *c, struct line *l)
+{
+    return parse_switch(l, &c->nbd);
 }
 
 static int parse_wait(struct conf *c, struct line *l)
@@ -383,6 +391,7 @@ static const struct directive {
     {"vlans", "vlans BRIDGE", 1, 1, 0, parse_vlans},
     {"mtu", "mtu INTERFACE BYTES", 2, 2, COUNT(mtu_count), parse_mtu},
     {"forward", "forward on|off", 1, 1, 0, parse_forward},
+    {"nbd", "nbd on|off", 1, 1, 0, parse_nbd},
     {"wait", "wait PATH SECONDS", 2, 2, COUNT(wait_count), parse_wait},
     {"file", "file PATH SIZE [sparse]", 2, 3, COUNT(file_count), parse_file},
     {"map", "map NAME TARGET SECTORS [ARGUMENT...]", 3, WORDS, COUNT(map_count), parse_map},
@@ -409,11 +418,11 @@ static int parse_words(struct conf *c, struct line *l)
         }
         return d->parse(c, l);
     }
-    return bad(
-        l,
-        "unknown directive \"%.40s\" (module, nic, bridge, vlans, address, gateway, mtu, forward, "
-        "wait, file, map, mount, watchdog, drvdomd)",
-        l->words[0]);
+    return bad(l,
+               "unknown directive \"%.40s\" (module, nic, bridge, vlans, address, gateway, mtu, "
+               "forward, nbd, "
+               "wait, file, map, mount, watchdog, drvdomd)",
+               l->words[0]);
 }
 
 /* Cuts l->text into words.  The comment is already off. */

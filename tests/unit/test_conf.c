@@ -36,6 +36,7 @@ START_TEST(takes_everything)
                            "gateway 192.0.2.254\n"
                            "mtu eth0 9000\n"
                            "forward on\n"
+                           "nbd on\n"
                            "wait /dev/nvme0n1 10\n"
                            "file /run/disk0.img 64M\n"
                            "file /run/disk1.img 512 sparse\n"
@@ -61,7 +62,7 @@ START_TEST(takes_everything)
     ck_assert_uint_eq(c.addresses[0].prefix, 24);
     ck_assert(c.has_gateway && c.gateway == 0xc00002fe);
     ck_assert_uint_eq(c.mtus[0].mtu, 9000);
-    ck_assert(c.forward);
+    ck_assert(c.forward && c.nbd);
     ck_assert_uint_eq(c.map_count, 2);
     ck_assert_str_eq(c.maps[0].name, "slow");
     ck_assert_str_eq(c.maps[0].target, "delay");

@@ -203,6 +203,19 @@ image_grub() {
     cp "$ROOT/boot/vmlinuz-$(cat "$IMG/kernel-version")" "$IMG/grub/vmlinuz"
 }
 
+# A guest that serves disk images: qemu-nbd and qemu-img of the test host, with their libraries.
+image_nbd() {
+    local d=$IMG/nbd lib
+    need_tool qemu-nbd qemu-utils
+    guest_userland "$d"
+    cp -L "$(command -v qemu-nbd)" "$(command -v qemu-img)" "$d/bin/"
+    for lib in $(ldd "$d/bin/qemu-nbd" "$d/bin/qemu-img" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p' | sort -u); do
+        [ -e "$d/lib/${lib##*/}" ] || cp -L "$lib" "$d/lib/"
+    done
+    add_modules "$d" xen-netfront
+    pack "$d" "$IMG/guest-nbd.cpio"
+}
+
 # The driver domain as it is without us: the kernel's own backends.  The benchmarks' baseline.
 image_kdd() {
     local d=$IMG/kdd p
@@ -228,7 +241,7 @@ make_images() { # NAME...
         case $name in
         # dom0's other files come with each scenario: the snapshot outlives a change of them
         dom0) inputs=("$RIG_DIR/dom0/init") ;;
-        nettools | trixie | grub) inputs=("$RIG_DIR"/guest/*) ;;
+        nettools | trixie | grub | nbd) inputs=("$RIG_DIR"/guest/*) ;;
         *) inputs=("$RIG_DIR/$name"/*) ;;
         esac
         key=$(key_of "$RIG_DIR"/lib/images.sh "$CACHE/packages.stamp" "${inputs[@]}")

@@ -50,6 +50,10 @@ files_for() {
             optional_image nettools
             cp "$IMG/guest-net.cpio" "$stage/"
             ;;
+        nbd)
+            optional_image nbd
+            cp "$IMG/guest-nbd.cpio" "$stage/"
+            ;;
         trixie)
             optional_image trixie
             mkdir -p "$stage/trixie"
