@@ -323,6 +323,7 @@ loop: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/blk-live
 	@BIN=$(B)/bin tests/loop/blk-4kn
 	@BIN=$(B)/bin tests/loop/blk-nbd
+	@BIN=$(B)/bin tests/loop/blk-media
 	@BIN=$(B)/bin tests/loop/net
 	@BIN=$(B)/bin tests/loop/net-live
 	@BIN=$(B)/bin tests/loop/tools

@@ -20,7 +20,7 @@ key params
     required Initialising
     summary  What to serve: a block device or file in the driver domain, or another target
     text     As the administrator wrote it (target=), see drvdomd(8). Empty: a CD-ROM drive without
-    text     a medium.
+    text     a medium. Of a CD-ROM or removable disk it may be changed at any time: another medium.
 key type
     type     enum phy file tap qdisk standalone
     owner    toolstack

@@ -20,11 +20,12 @@
 struct blk_dev {
     struct target target;
     char params[SCHEMA_STRING_MAX + 1]; /* what it was opened from */
+    char asked[SCHEMA_STRING_MAX + 1];  /* what the toolstack named, even if it cannot be had */
     const char *path;                   /* in params, behind the options */
     bool hide_physical, nbd;
     struct dev_id id;
     struct blk_dev *next; /* in `opened` */
-    bool cdrom, removable, discard;
+    bool cdrom, removable, discard, discard_allowed;
     struct blk_live live; /* what the worker knows */
 };
 
@@ -91,11 +92,11 @@ static int read_own(struct store *s, const char *dir, struct blk_dev *d, struct 
     if (!rc)
         rc = vbd_back_get_removable(s, 0, dir, &d->removable);
     if (!rc)
-        rc = vbd_back_get_discard_enable(s, 0, dir, &d->discard);
+        rc = vbd_back_get_discard_enable(s, 0, dir, &d->discard_allowed);
     if (rc)
         return why_set(why, rc, "backend directory %s: %s", dir,
                        rc == -EINVAL ? schema_last_error() : strerror(-rc));
-    read_options(d);
+    memcpy(d->asked, d->params, sizeof(d->asked));
     d->cdrom = type == VBD_BACK_DEVICE_TYPE_CDROM;
     d->target.readonly = mode == VBD_BACK_MODE_R;
     return 0;
@@ -130,6 +131,29 @@ static void tell_opened(const struct blk_dev *d)
              d->target.claim_fd < 0 ? "; waits until the guest that has it lets go" : "");
 }
 
+static bool has_media(const struct blk_dev *d)
+{
+    return d->cdrom || d->removable;
+}
+
+/* What d->params names, without leaving anything behind when it fails. */
+static int open_target(struct blk_dev *d, struct why *why)
+{
+    int rc;
+
+    read_options(d);
+    d->nbd = nbd_addr_is(d->path);
+    if (d->nbd)
+        return open_nbd(d, why);
+    rc = d->path[0] == '\0' && has_media(d)
+             ? target_empty(&d->target, d->target.readonly, why)
+             : target_open(&d->target, d->path, d->target.readonly, is_migrating(d), why);
+    d->discard = d->discard_allowed && d->target.discard_unit > 0;
+    if (!rc)
+        tell_opened(d);
+    return rc;
+}
+
 static int blk_open(struct store *s, const char *dir, const struct dev_id *id, void **out,
                     struct why *why)
 {
@@ -140,25 +164,45 @@ static int blk_open(struct store *s, const char *dir, const struct dev_id *id, v
         return why_set(why, -ENOMEM, "no memory");
     d->id = *id;
     rc = read_own(s, dir, d, why);
-    d->nbd = !rc && nbd_addr_is(d->path);
-    if (d->nbd)
-        rc = open_nbd(d, why);
-    else if (!rc)
-        rc = target_open(&d->target, d->path, d->target.readonly, is_migrating(d), why);
+    if (!rc)
+        rc = open_target(d, why);
     if (rc) {
         free(d);
         return rc;
     }
     d->live.sectors = d->target.sectors;
     read_limits(s, dir, &d->live);
-    if (!d->nbd) { /* else blk_ready() */
-        d->discard = d->discard && d->target.discard_unit > 0;
-        tell_opened(d);
-    }
     d->next = opened;
     opened = d;
     *out = d;
     return 0;
+}
+
+static bool blk_other_target(const void *dev, struct store *s, const char *dir)
+{
+    const struct blk_dev *d = dev;
+    char params[SCHEMA_STRING_MAX + 1];
+
+    return has_media(d) && vbd_back_get_params(s, 0, dir, params, sizeof(params)) == 0 &&
+           strcmp(params, d->asked) != 0;
+}
+
+static int blk_exchange(void *dev, struct store *s, const char *dir, struct why *why)
+{
+    struct blk_dev *d = dev;
+    int rc = vbd_back_get_params(s, 0, dir, d->params, sizeof(d->params));
+
+    if (rc)
+        d->params[0] = '\0';
+    memcpy(d->asked, d->params, sizeof(d->asked));
+    target_close(&d->target);
+    rc = open_target(d, why);
+    if (rc) {
+        d->params[0] = '\0';
+        (void)!open_target(d, &(struct why){""}); /* /dev/null, or the worker says so */
+    }
+    d->live.sectors = d->target.sectors;
+    return rc;
 }
 
 static void blk_close(void *dev)
@@ -237,7 +281,7 @@ static int blk_ready(void *dev, const void *payload, size_t len, struct why *why
     d->target.block = d->target.physical_bytes = d->target.granule = p.block;
     d->target.discard_unit = d->target.discard_granularity = p.discard_unit;
     d->target.dsync = p.dsync;
-    d->discard = d->discard && p.discard_unit > 0;
+    d->discard = d->discard_allowed && p.discard_unit > 0;
     log_info("disk %u/%u is \"%s\": %llu sectors%s%s", d->id.domid, d->id.devid, d->path,
              (unsigned long long)p.sectors, p.readonly ? ", read-only" : "",
              p.dsync            ? ", each write synchronous"
@@ -266,8 +310,9 @@ static uint32_t queues_offered(const struct blk_dev *d)
     const char *want = getenv("DRVDOM_BLK_QUEUES");
     long n = want ? strtol(want, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (d->target.block > BLKIF_SECTOR || d->nbd)
-        return 1; /* see rmw.h; one connection */
+    /* rmw.h; one connection; and the next medium may be of that kind */
+    if (d->target.block > BLKIF_SECTOR || d->nbd || d->cdrom || d->removable)
+        return 1;
     return n < 1 ? 1 : n > BLK_QUEUES_MAX ? BLK_QUEUES_MAX : (uint32_t)n;
 }
 
@@ -339,7 +384,7 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
     p.dsync = d->target.dsync;
     p.volatile_cache = d->target.volatile_cache;
     if (d->nbd) {
-        p.discard = d->discard;
+        p.discard = d->discard_allowed;
         snprintf(p.nbd, sizeof(p.nbd), "%s", d->path);
     } else {
         fds[(*nfds)++] = d->target.fd;
@@ -511,4 +556,6 @@ const struct backend_class blk_backend_class = {
     .read_front = blk_read_front,
     .refresh = blk_refresh,
     .has_changed = blk_has_changed,
+    .other_target = blk_other_target,
+    .exchange = blk_exchange,
 };

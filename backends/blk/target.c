@@ -321,6 +321,21 @@ int target_open(struct target *t, const char *params, bool readonly, bool later,
     return 0;
 }
 
+int target_empty(struct target *t, bool readonly, struct why *why)
+{
+    *t = (struct target){.alive_fd = -1,
+                         .readonly = readonly,
+                         .granule = BLKIF_SECTOR,
+                         .block = BLKIF_SECTOR,
+                         .physical_bytes = BLKIF_SECTOR};
+    t->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    t->claim_fd = dup(t->fd); /* nobody else's business */
+    if (t->fd >= 0 && t->claim_fd >= 0)
+        return 0;
+    target_close(t);
+    return why_set(why, -errno, "/dev/null: %s", strerror(errno));
+}
+
 void target_close(struct target *t)
 {
     if (t->fd >= 0)

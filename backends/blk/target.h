@@ -42,6 +42,8 @@ struct target {
  * the administrator.  Blocks as open(2) does. */
 int target_open(struct target *t, const char *params, bool readonly, bool later,
                 struct why *why) must_check;
+/* A drive without a medium: no sectors, every request is refused. */
+int target_empty(struct target *t, bool readonly, struct why *why) must_check;
 /* 0 when the target is ours alone (as far as `readonly` asks for that), else -errno. */
 int target_claim(struct target *t, const char *params) must_check;
 void target_close(struct target *t);

@@ -363,6 +363,52 @@ static bool must_wait(const struct device *dev)
     return false;
 }
 
+/* ---- another medium ----
+ * The worker answers what it has taken and lets go of the rings; its successor goes on with them
+ * and the new medium, as after a death.  The frontend stays connected and is told of the size. */
+
+static void exchange(struct device *dev)
+{
+    int rc = dev->class->exchange(dev->target, dev->d->store, dev->dir, &dev->why);
+
+    if (rc) {
+        log_warn("%s: no medium: %s", dev->name, dev->why.text);
+        keys_write_error(dev, dev->why.text);
+    }
+    dev->exchanging = false;
+    dev->exchanged = true;
+    dev->lost_ns = clock_ns();
+    spawn_reap(dev);
+    step(dev, XB_WORKER_LOST);
+}
+
+static void look_for_medium(struct device *dev)
+{
+    enum xenbus_phase phase = dev->xenbus.phase;
+
+    if (gone(dev) || !dev->target || !dev->class->other_target || dev->exchanging ||
+        (phase != XB_SERVING && phase != XB_WAITING && phase != XB_CLOSED) ||
+        !dev->class->other_target(dev->target, dev->d->store, dev->dir))
+        return;
+    if (phase != XB_SERVING)
+        exchange(dev);
+    else
+        dev->exchanging = spawn_tell(dev, WORKER_DISCONNECT, NULL, 0) == 0;
+}
+
+static void tell_of_medium(struct device *dev)
+{
+    if (!dev->exchanged || gone(dev))
+        return;
+    if (dev->xenbus.phase == XB_SERVING && dev->xenbus.announced)
+        (void)write_state(dev, XENBUS_CONNECTED);
+    else if (dev->xenbus.phase == XB_WAITING)
+        (void)write_state(dev, XENBUS_INIT_WAIT);
+    else
+        return;
+    dev->exchanged = false;
+}
+
 void device_look(struct device *dev)
 {
     if (must_wait(dev)) {
@@ -372,6 +418,7 @@ void device_look(struct device *dev)
     dev->dirty = false;
     step(dev, XB_LOOK);
     refresh(dev, false);
+    look_for_medium(dev);
 }
 
 static void serving_ended(struct device *dev, const char *text)
@@ -404,6 +451,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
                           dev->class->ready(dev->target, m->payload, m->payload_len, &dev->why)
                       ? XB_OPEN_FAILED
                       : XB_OPENED);
+        tell_of_medium(dev);
         break;
     case WORKER_CONNECTED:
         if (dev->lost_ns && dev->xenbus.resume)
@@ -413,9 +461,15 @@ void device_message(struct device *dev, const struct worker_msg *m)
         dev->served_ns = clock_ns();
         step(dev, XB_CONNECTED);
         refresh(dev, true); /* a successor was told what its predecessor was told at first */
+        tell_of_medium(dev);
         testkill_serves(dev);
         break;
     case WORKER_DISCONNECTED:
+        if (dev->exchanging && dev->xenbus.phase == XB_SERVING) {
+            exchange(dev);
+            break;
+        }
+        dev->exchanging = false; /* it closes before it got there */
         step(dev, XB_DISCONNECTED);
         break;
     case WORKER_ADAPTED:
@@ -488,6 +542,7 @@ void device_worker_ended(struct device *dev, const char *text)
 {
     if (gone(dev) || dev->xenbus.phase == XB_FAILED)
         return;
+    dev->exchanging = false; /* the next look begins again */
     if (replaceable(dev) && replace(dev, text))
         return;
     if (dev->xenbus.phase == XB_OPENING) {

@@ -28,6 +28,8 @@ struct device {
     bool state_written;   /* the directory's state is ours, not the toolstack's first one */
     uint32_t front_state; /* as it was last read */
     bool dirty;           /* one bit: a storm of store events costs one look (S8) */
+    bool exchanging;      /* the worker lets go of the rings, for another medium */
+    bool exchanged;       /* the frontend has to be told of the new medium */
     struct xenbus_dev xenbus;
     struct loop_timer timer;   /* dwell and gap */
     struct loop_timer rewrite; /* a state that could not be written is tried again */

@@ -50,6 +50,26 @@ static void run(bool block, const struct row *rows, size_t n)
         XB_TIMER, 1, 0, XB_WAITING                                                                 \
     }
 
+/* The worker may end while the device is closed (another medium): no way back to 2 without one. */
+START_TEST(lost_while_closed)
+{
+    const struct row rows[] = {
+        START,
+        {XB_LOOK, 3, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 3, XB_ACT_SERVE, XB_SERVING},
+        {XB_LOOK, 6, CLOSE_UP, XB_CLOSING},
+        {XB_TIMER, 6, 0, XB_CLOSING},
+        {XB_DISCONNECTED, 6, TO_CLOSED, XB_CLOSED},
+        {XB_TIMER, 6, 0, XB_CLOSED},
+        {XB_WORKER_LOST, 6, 0, XB_CLOSED},
+        {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},
+        {XB_OPENED, 1, XB_ACT_INIT_WAIT | XB_ACT_DWELL, XB_WAITING},
+    };
+
+    run(true, rows, sizeof(rows) / sizeof(rows[0]));
+}
+END_TEST
+
 START_TEST(linux_block_attach_and_detach)
 {
     const struct row rows[] = {
@@ -506,6 +526,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(t, 120);
+    tcase_add_test(t, lost_while_closed);
     tcase_add_test(t, linux_block_attach_and_detach);
     tcase_add_test(t, network_connects_at_4_only);
     tcase_add_test(t, state_4_waits_for_the_dwell);

@@ -73,6 +73,12 @@ struct backend_class {
     int (*events_open)(void);
     void (*events_drain)(int fd);
 
+    /* Does the toolstack name another target now, where that means another medium?  exchange() then
+     * lets go of the old one and opens it; when it cannot be had the drive is empty: -errno and
+     * why. Both may be NULL. */
+    bool (*other_target)(const void *dev, struct store *s, const char *dir);
+    int (*exchange)(void *dev, struct store *s, const char *dir, struct why *why);
+
     /* Has the target itself changed, so that a look is due?  Asked often: without the store, and
      * without blocking.  A class that has it is asked to refresh() also before a frontend connects.
      * May be NULL. */
