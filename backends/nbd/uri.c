@@ -1,7 +1,7 @@
 /*
- * In place of libxml2.  libnbd needs it for one thing only, its parsing of URIs, which is not used here
- * (backends/blk/nbd_addr.c); and it would bring 36 MB of Unicode tables into a driver domain of 96 MB.
- * libnbd.a's other half does not call these: they say that no URI can be parsed.
+ * In place of libxml2.  libnbd needs it for one thing only, its parsing of URIs, which is not used
+ * here (backends/blk/nbd_addr.c); and it would bring 36 MB of Unicode tables into a driver domain
+ * of 96 MB. libnbd.a's other half does not call these: they say that no URI can be parsed.
  */
 #include <stddef.h>
 
