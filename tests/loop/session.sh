@@ -10,7 +10,8 @@ fx=$top/tests/fakexen/fakexen
 dir=$(mktemp -d "${TMPDIR:-/tmp}/drvdom-${0##*/}.XXXXXX")
 failed=0
 dd_job=''
-dd_run=() # what drvdomd runs in
+dd_run=()  # what drvdomd runs in
+dd_args=() # and its arguments
 keeper=() # DIR [ARGUMENT...]: drvdomd is kept by drvdom-init's code instead (keeper.c), new versions come to DIR
 
 session_end() {
