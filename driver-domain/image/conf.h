@@ -103,7 +103,7 @@ struct conf {
     bool has_gateway;
     bool forward;
     unsigned watchdog_seconds; /* 0: none */
-    bool nbd; /* the image has the worker for NBD, and its libraries */
+    bool nbd;                  /* the image has the worker for NBD, and its libraries */
 };
 
 struct conf_error {
