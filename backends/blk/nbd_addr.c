@@ -93,7 +93,7 @@ static int parse_tcp(struct nbd_addr *a, const char *rest)
 {
     bool six = rest[0] == '[';
     const char *host = rest + six, *end = host + strcspn(host, six ? "]" : ":/");
-    const char *after = end + six, *slash = after + strcspn(after, "/");
+    const char *after = end + (*end == ']'), *slash = after + strcspn(after, "/");
     char text[INET6_ADDRSTRLEN];
     uint16_t port = NBD_PORT;
 
