@@ -145,22 +145,6 @@ fetch_more() {
     : >"$CACHE/$name.stamp"
 }
 
-# fetch_more NAME WHAT PACKAGE...: unpacked into $ROOT, once
-fetch_more() {
-    local deb name=$1 what=$2
-    shift 2
-    [ ! -e "$CACHE/$name.stamp" ] || return 0
-    say "fetching $what into build/rig-cache"
-    mkdir -p "$CACHE/debs"
-    (cd "$CACHE/debs" && apt-get download -q "$@") >"$CACHE/fetch.log" 2>&1 ||
-        die "cannot fetch $what: see build/rig-cache/fetch.log"
-    for deb in "$CACHE"/debs/*.deb; do
-        dpkg -x "$deb" "$ROOT" || die "cannot unpack ${deb##*/}: disk full? (df build)"
-    done
-    rm -rf "$CACHE/debs"
-    : >"$CACHE/$name.stamp"
-}
-
 # Programs of guests that look into the network.
 fetch_nettools() {
     fetch_more nettools ethtool ethtool libmnl0
