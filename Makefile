@@ -191,13 +191,12 @@ check-sanitized:
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit
 check:
 	@start=$$(date +%s); set -e; \
-	$(MAKE) --no-print-directory -j$(JOBS) MODE=debug bins unit lint; \
+	$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins fakexen lint; \
 	$(MAKE) --no-print-directory check-sanitized; \
 	$(MAKE) --no-print-directory model; \
-	$(MAKE) --no-print-directory -j$(JOBS) fakexen; \
-	$(MAKE) --no-print-directory loop; \
-	$(MAKE) --no-print-directory evil-blk; \
-	$(MAKE) --no-print-directory evil-net; \
+	$(MAKE) --no-print-directory MODE=release loop; \
+	$(MAKE) --no-print-directory MODE=release evil-blk; \
+	$(MAKE) --no-print-directory MODE=release evil-net; \
 	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10; \
 	$(MAKE) --no-print-directory rig SCENARIO="$(CHECK_RIG)" ICOUNT=1; \
 	echo "make check: all passed in $$(($$(date +%s) - start)) s"
@@ -317,21 +316,10 @@ $(B)/test/keeper: $(B)/obj/tests/loop/keeper.o $(call libs_of,init)
 # Minutes: each defence taken away in a copy of HEAD, and the catalogue must notice.
 mutants-blk mutants-net:
 	@tests/evil/mutants $(@:mutants-%=%)
+# The longest first, and one more than there are processors: they wait a lot.
 loop: bins fakexen $(B)/test/keeper
-	@tests/loop/blk $(B)/bin
-	@BIN=$(B)/bin tests/loop/blk-features
-	@BIN=$(B)/bin tests/loop/blk-live
-	@BIN=$(B)/bin tests/loop/blk-4kn
-	@BIN=$(B)/bin tests/loop/blk-nbd
-	@BIN=$(B)/bin tests/loop/blk-media
-	@BIN=$(B)/bin tests/loop/net
-	@BIN=$(B)/bin tests/loop/net-live
-	@BIN=$(B)/bin tests/loop/tools
-	@BIN=$(B)/bin tests/loop/crash-loop
-	@BIN=$(B)/bin tests/loop/upgrade
-	@BIN=$(B)/bin tests/loop/kill
-	@BIN=$(B)/bin tests/loop/leaks 20 6
-	@BIN=$(B)/bin tests/loop/nth-call 150
+	@cd tests/loop && BIN=$(CURDIR)/$(B)/bin ../side-by-side $$(($(JOBS) + 1)) ./kill ./net-live './nth-call 150' ./blk-live ./net \
+	    ./upgrade ./tools './leaks 20 6' ./crash-loop ./blk-features ./blk-media ./blk-4kn ./blk-nbd ./blk
 # Every call failing once, under sanitizers: half an hour.
 nth-call: fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins build/asan/test/keeper
@@ -340,20 +328,9 @@ nth-call: fakexen
 .PHONY: leaks
 leaks: bins fakexen $(B)/test/keeper
 	@BIN=$(B)/bin tests/loop/leaks 500 100
-evil-blk: bins fakexen
+evil-blk evil-net: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
-	@BIN=build/asan/bin tests/evil/blk.sh >build/evil-blk-asan.log 2>&1 & asan=$$!; rc=0; \
-	    BIN=$(B)/bin tests/evil/blk.sh || rc=1; \
-	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-blk-asan.log; }; \
-	    exit $$rc
-
-# The same of hostile network frontends.
-evil-net: bins fakexen
-	@$(MAKE) --no-print-directory MODE=asan bins
-	@BIN=build/asan/bin tests/evil/net.sh >build/evil-net-asan.log 2>&1 & asan=$$!; rc=0; \
-	    BIN=$(B)/bin tests/evil/net.sh || rc=1; \
-	    wait $$asan && echo "ok    the same under sanitizers" || { rc=1; cat build/evil-net-asan.log; }; \
-	    exit $$rc
+	@tests/side-by-side 2 $(foreach b,build/asan/bin $(B)/bin,'env BIN=$b tests/evil/$(@:evil-%=%).sh')
 
 # The latency report in a browser.  Not in make check: Chromium is 300 MB (make deps-report).
 .PHONY: report-check deps-report

@@ -5,7 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/session.sh"
 # shellcheck disable=SC2034,SC2154 # for whoever sources this; top, fx and dir come from session.sh
 
-ns=drvdom-$$
+ns=drvdom-${dir##*.} # a process id is not unique: tests run in PID namespaces of their own
 dd_run=(ip netns exec "$ns")
 trap 'rc=$?; ip netns delete "$ns" 2>/dev/null; (exit $rc); session_end' EXIT
 

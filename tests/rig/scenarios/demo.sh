@@ -1,5 +1,5 @@
 # summary: make demo: driver domain with NVMe and NIC, stock guest, all I/O verified, latencies
-# timeout: 300
+# timeout: 900
 # machine: passthrough
 # mem: 2048
 # files: driver-domain bench examples tests/rig/dom0/io.sh
