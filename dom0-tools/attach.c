@@ -12,6 +12,7 @@
 #include "dom0-tools/wait.h"
 #include "dom0-tools/xl.h"
 #include "transport/base/log.h"
+#include "transport/xen/xenbus.h"
 
 static const char attach_help[] =
     "usage: drvdom attach GUEST disk SPEC [--timeout SECONDS]\n"
@@ -29,9 +30,12 @@ static const char detach_help[] =
 
 enum {
     ATTACH_S = 20,
-    /* The guest hears of the end of its device by a watch, later than we do: who attaches another
-     * one of that number before finds the old one in its way, Closed for ever. */
+    /* The guest hears of the end of its device by a watch, later than we do: see
+     * attach_until_taken_up. Nothing in xenstore tells when it is done; an idle guest needs some 50
+     * ms. */
     GUEST_NOTICES_MS = 200,
+    TAKE_UP_MS = 2000, /* a guest that is about to take a device up has answered by then */
+    ASK_MS = 20,
 };
 
 struct request {
@@ -62,6 +66,14 @@ static int open_guest(struct request *r, unsigned nargs, const char *usage)
     }
     r->guest_id = d->id;
     return 0;
+}
+
+/* Nanoseconds; 0 when the time is over, which xl_run() takes for "at once". */
+static uint64_t time_left(const struct request *r)
+{
+    uint64_t t = clock_ns();
+
+    return r->end_ns > t ? r->end_ns - t : 0;
 }
 
 /* xl network-attach wants each NAME=VALUE as an argument. */
@@ -150,14 +162,14 @@ static void tell_failures(const struct system *now, unsigned guest)
     }
 }
 
-static int attach(struct request *r, bool disk, const char *spec)
+/* Once.  0 and *found, or !*ours when dom0 serves it; or -errno, told. */
+static int attach_once(struct request *r, bool disk, const char *spec, struct device_info *found,
+                       bool *ours)
 {
     struct device_info *d;
     struct system now;
-    uint64_t t = clock_ns();
-    int rc = xl_attach(r->guest, disk, spec, r->end_ns > t ? r->end_ns - t : 1), rd;
+    int rc = xl_attach(r->guest, disk, spec, time_left(r)), rd = system_read(&now, r->sys.store);
 
-    rd = system_read(&now, r->sys.store);
     if (rd)
         return rd;
     d = find_new(&now, r);
@@ -165,13 +177,71 @@ static int attach(struct request *r, bool disk, const char *spec)
         undo(r, &now, d);
     else if (rc)
         tell_failures(&now, r->guest_id);
-    else if (d)
-        rc = wait_connected(now.store, d, r->end_ns);
-    else
-        log_info("%s is served by dom0, not by a driver domain: not waited for", spec);
-    if (!rc && d)
-        printf("%s: %s is Connected\n", r->guest, d->label);
+    *ours = d;
+    if (d)
+        *found = *d;
     system_fini(&now);
+    return rc;
+}
+
+/* Has the guest's driver answered the new device within TAKE_UP_MS? */
+static bool taken_up(const struct request *r, struct device_info *d)
+{
+    uint64_t end = clock_ns() + TAKE_UP_MS * UINT64_C(1000000);
+
+    for (;;) {
+        system_refresh(r->sys.store, d);
+        if (d->front_state == XENBUS_CLOSING || d->front_state == XENBUS_CLOSED)
+            return false;
+        if (d->front_state > XENBUS_INITIALISING)
+            return true;
+        if (clock_ns() >= end || !time_left(r))
+            return false;
+        poll(NULL, 0, ASK_MS);
+    }
+}
+
+/* A guest lets go of a device after its directory is gone, and in its own time.  One of the same
+ * number that comes before finds the old one in its way: Linux writes Closed into the new
+ * directory, or sees no news in it and leaves it Initialising, and does not look again, whoever the
+ * backend is. So the new one is taken away and made again, until the guest is done with the old
+ * one: its netfront sleeps up to 5 s between its looks at the other end. */
+static int attach_until_taken_up(struct request *r, bool disk, const char *spec,
+                                 struct device_info *d, bool *ours)
+{
+    static const unsigned pauses_ms[] = {1000, 6000};
+
+    for (unsigned i = 0;; i++) {
+        int rc = attach_once(r, disk, spec, d, ours);
+
+        if (rc || !*ours || taken_up(r, d) || i == ARRAY_SIZE(pauses_ms) ||
+            time_left(r) < (pauses_ms[i] + TAKE_UP_MS) * UINT64_C(1000000))
+            return rc;
+        log_info("%s: the guest has not taken it up, it may have to do with one that was detached: "
+                 "attaching again",
+                 d->label);
+        rc = xl_detach(r->guest, d, false, time_left(r));
+        if (rc)
+            return rc;
+        poll(NULL, 0, (int)pauses_ms[i]);
+    }
+}
+
+static int attach(struct request *r, bool disk, const char *spec)
+{
+    struct device_info d;
+    bool ours = false;
+    int rc = attach_until_taken_up(r, disk, spec, &d, &ours);
+
+    if (rc)
+        return rc;
+    if (!ours) {
+        log_info("%s is served by dom0, not by a driver domain: not waited for", spec);
+        return 0;
+    }
+    rc = wait_connected(r->sys.store, &d, r->end_ns);
+    if (!rc)
+        printf("%s: %s is Connected\n", r->guest, d.label);
     return rc;
 }
 
@@ -211,9 +281,8 @@ static struct device_info *find_device(struct request *r, const char *text)
 
 static int detach(struct request *r, struct device_info *d, bool force)
 {
-    uint64_t t = clock_ns();
     struct verdict v;
-    int rc = xl_detach(r->guest, d, force, r->end_ns > t ? r->end_ns - t : 1);
+    int rc = xl_detach(r->guest, d, force, time_left(r));
 
     system_refresh(r->sys.store, d);
     if (!rc && !d->has_back) {

@@ -47,6 +47,27 @@ both_connected "$g" "$d" vbd 51712 || fail "attach returned before both ends wer
 assert drvdom detach guest vif0
 assert drvdom attach guest vif mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd
 both_connected "$g" "$d" vif 0 || fail "attach returned before both ends were Connected"
+
+# whenever it is run: right after xl's own detach, and with a guest that has not even heard of that detach
+vif_again() {
+    waiting "drvdom attach, $1"
+    start=$(uptime_now)
+    OUTPUT=$(drvdom attach guest vif mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd 2>&1) || fail "attach, $1: $OUTPUT"
+    say "attached, $1: $(elapsed "$start") s: $OUTPUT"
+    both_connected "$g" "$d" vif 0 || fail "attach returned before both ends were Connected"
+}
+for _ in 1 2 3; do
+    xl_do network-detach guest 0
+    vif_again "at once"
+done
+xl_do network-detach guest 0
+xl pause guest
+(sleep 1; xl unpause guest) &
+vif_again "guest paused"
+assert drvdom detach guest vif0
+xl_do network-attach guest mac=00:16:3e:00:00:01 bridge=xenbr0 backend=dd
+wait_for 10 "xl's own attach after drvdom detach" both_connected "$g" "$d" vif 0
+net_up guest "$OUTSIDE_ADDR.15/24" "$OUTSIDE_GATEWAY"
 must_fail drvdom attach guest disk 'format=raw,vdev=xvdb,access=rw,backend=dd,target=/dev/nosuch'
 case $OUTPUT in *'"/dev/nosuch"'*"remedy: "*) ;; *) fail "attach of no disk: $OUTPUT" ;; esac
 printf '%s\n' "$OUTPUT"
