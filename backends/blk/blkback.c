@@ -2,11 +2,12 @@
  * The block worker's main thread: it owns the queues, prepares and takes them apart as drvdomd
  * says, and never touches a request.  The queues' threads do nothing else.
  *
- * #syscalls io_uring_enter io_uring_register pread64
+ * #syscalls io_uring_enter io_uring_register pread64 ioctl(BLKSECDISCARD)
  */
 #include "backends/blk/blkback.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -253,10 +254,11 @@ static int blk_threads(struct worker *w)
 }
 
 static const char *const syscalls[] = {"io_uring_enter", "io_uring_register", "pread64", NULL};
+static const unsigned long ioctls[] = {BLKSECDISCARD, 0};
 
 const struct worker_ops blkback_ops = {
     .name = "blkback",
-    .sandbox = {.syscalls = syscalls},
+    .sandbox = {.syscalls = syscalls, .ioctls = ioctls},
     .setup = blk_setup,
     .threads = blk_threads,
     .ready = blk_ready,

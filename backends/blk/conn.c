@@ -326,7 +326,7 @@ static int publish_discard(const struct blk_dev *d, struct store *s, store_txn t
     if (!rc)
         rc = vbd_back_set_discard_alignment(s, t, dir, d->target.discard_alignment);
     if (!rc)
-        rc = vbd_back_set_discard_secure(s, t, dir, false);
+        rc = vbd_back_set_discard_secure(s, t, dir, d->target.secure);
     return rc;
 }
 
@@ -379,6 +379,7 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
     p.queues = queues_offered(d);
     p.block = d->target.block;
     p.discard_unit = d->discard ? d->target.discard_unit : 0;
+    p.secure = d->discard && d->target.secure;
     p.blockdev = d->target.blockdev;
     p.readonly = d->target.readonly;
     p.dsync = d->target.dsync;

@@ -69,6 +69,10 @@ bool disk_discard(struct disk *d, uint32_t index, uint64_t off, uint64_t len);
  * way (several that are under way may fail for the same reason). */
 bool disk_discard_otherwise(struct disk *d, int err);
 
+/* A secure discard: nothing of [off, off + len) can be had from the device afterwards.  0 or
+ * -errno. Blocks this queue for as long as the device takes. */
+int disk_erase(struct disk *d, uint64_t off, uint64_t len) must_check;
+
 /* Was the disk taken away (unplugged)?  Not: does it fail. */
 bool disk_is_gone(const struct disk *d);
 

@@ -1,11 +1,13 @@
-/* See disk.h.  #syscalls io_uring_register pread */
+/* See disk.h.  #syscalls io_uring_register pread ioctl(BLKSECDISCARD) */
 #include "backends/blk/disk.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -138,6 +140,14 @@ bool disk_discard_otherwise(struct disk *d, int err)
         return false;
     d->discard_mode &= ~FALLOC_FL_NO_HIDE_STALE;
     return d->setup->blockdev;
+}
+
+/* io_uring has no operation for it. */
+int disk_erase(struct disk *d, uint64_t off, uint64_t len)
+{
+    uint64_t range[2] = {off, len};
+
+    return ioctl(d->fd, BLKSECDISCARD, range) ? -errno : 0;
 }
 
 bool disk_is_gone(const struct disk *d)

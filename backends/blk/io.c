@@ -217,6 +217,13 @@ static void start_data(struct blk_queue *q, struct io_req *r)
 /* False: the range holds no whole unit, and keeping data that may be discarded is allowed. */
 static bool start_discard(struct blk_queue *q, struct io_req *r)
 {
+    if (r->plan.secure) {
+        set_state(r, IO_ON_DISK);
+        io_disk_done(
+            q, index_of(q, r),
+            disk_erase(&q->disk, r->plan.sector * BLKIF_SECTOR, r->plan.nr_sectors * BLKIF_SECTOR));
+        return true;
+    }
     if (!disk_discard(&q->disk, index_of(q, r), r->plan.sector * BLKIF_SECTOR,
                       r->plan.nr_sectors * BLKIF_SECTOR))
         return false;
@@ -557,7 +564,7 @@ void io_disk_done(struct blk_queue *q, uint32_t index, int res)
         return;
     /* step has moved on already: behind STEP_DATA means that this was the data. */
     data = r->step == STEP_DATA + 1 && r->plan.nr_seg > 0;
-    if (res < 0 && r->plan.action == REQ_DISCARD && !r->retried &&
+    if (res < 0 && r->plan.action == REQ_DISCARD && !r->plan.secure && !r->retried &&
         disk_discard_otherwise(&q->disk, res)) {
         r->retried = true;
         r->step = STEP_DATA;

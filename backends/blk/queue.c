@@ -313,6 +313,7 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
         .flush = true,
         .barrier = true,
         .discard = q->setup->discard_unit > 0,
+        .secure = q->setup->secure,
     };
     q->stamps = c->stamps && c->abi == BLKIF_ABI_X86_64;
     q->ring_dead = q->stopping = q->useful = false;

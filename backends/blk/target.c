@@ -264,6 +264,15 @@ static uint32_t read_queue_u32(const struct target *t, const char *name)
     return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
+/* A range that no device has: Linux looks first whether the device can erase at all (blkdev_ioctl),
+ * and nothing is erased in either case. */
+static bool probe_secure(const struct target *t)
+{
+    uint64_t range[2] = {1, 1};
+
+    return ioctl(t->fd, BLKSECDISCARD, range) && errno == EINVAL;
+}
+
 static void choose_discard(struct target *t)
 {
     int logical = BLKIF_SECTOR;
@@ -275,6 +284,7 @@ static void choose_discard(struct target *t)
             return;
         t->discard_unit = (uint32_t)logical;
         t->discard_granularity = MAX(read_queue_u32(t, "discard_granularity"), t->discard_unit);
+        t->secure = probe_secure(t);
         return;
     }
     /* A hole behind the end changes nothing, and tells whether this file system makes holes. */

@@ -31,6 +31,7 @@ struct target {
     uint32_t discard_alignment;
     bool blockdev;
     bool readonly;
+    bool secure;         /* the device can erase without leaving a copy (BLKSECDISCARD) */
     bool direct;         /* O_DIRECT is set */
     bool dsync;          /* writes need RWF_DSYNC */
     bool volatile_cache; /* a flush does something */

@@ -306,6 +306,14 @@ bool disk_discard_otherwise(struct disk *d, int err)
     return false;
 }
 
+int disk_erase(struct disk *d, uint64_t off, uint64_t len)
+{
+    (void)d;
+    (void)off;
+    (void)len;
+    return -EOPNOTSUPP; /* the protocol has no such thing, so it is never offered */
+}
+
 bool disk_is_gone(const struct disk *d)
 {
     (void)d;

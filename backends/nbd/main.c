@@ -14,5 +14,6 @@ int main(void)
 
     ops.name = nbdback_name;
     ops.sandbox.syscalls = syscalls;
+    ops.sandbox.ioctls = NULL;
     return worker_run(&ops);
 }

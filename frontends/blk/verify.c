@@ -177,6 +177,7 @@ static enum load_next next_random(struct load *l, struct bf_io *io)
         return LOAD_END;
     io->op = choose_op(v);
     io->indirect = false;
+    io->flag = 0;
     io->nr_segs = 0;
     io->nr_sectors = 0;
     io->sector = v->from + pattern_random(&v->random) % v->sectors;
@@ -187,6 +188,8 @@ static enum load_next next_random(struct load *l, struct bf_io *io)
         return LOAD_LATER;
     if (io->op == BLKIF_OP_DISCARD) {
         io->nr_sectors = n;
+        if (l->c->offer.secure && pattern_random(&v->random) & 1)
+            io->flag = BLKIF_DISCARD_SECURE;
     } else if (bf_io_lay(l->c, io, n, &shape) == 0) {
         return LOAD_LATER;
     } else {

@@ -1,5 +1,33 @@
 /* The rest of blkif on a live queue: indirect requests, barrier, discard, large rings, x86_32. */
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
 #include "tests/unit/blk_front.h"
+
+/* No device here can erase securely: this one can, and remembers what. */
+static struct {
+    unsigned calls;
+    uint64_t range[2];
+    int err;
+} erased;
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list ap;
+    void *arg;
+
+    va_start(ap, request);
+    arg = va_arg(ap, void *);
+    va_end(ap);
+    if (request != BLKSECDISCARD)
+        return (int)syscall(SYS_ioctl, fd, request, arg);
+    erased.calls++;
+    memcpy(erased.range, arg, sizeof(erased.range));
+    errno = erased.err;
+    return fd != disk_fd || erased.err ? -1 : 0;
+}
 
 static struct blkif_x86_64_indirect make_indirect(uint8_t op, uint64_t id, unsigned n,
                                                   uint64_t sector, uint32_t page_gref)
@@ -138,10 +166,10 @@ START_TEST(barrier_keeps_order)
 }
 END_TEST
 
-static int16_t discard(uint64_t sector, uint64_t n)
+static int16_t discard_with(uint8_t flag, uint64_t sector, uint64_t n)
 {
     struct blkif_x86_64_discard r = {
-        .op = BLKIF_DISCARD, .id = 77, .sector = sector, .nr_sectors = n};
+        .op = BLKIF_DISCARD, .flag = flag, .id = 77, .sector = sector, .nr_sectors = n};
     struct blkif_rsp rsp;
 
     ring_front_put(&front, &r, sizeof(r));
@@ -150,6 +178,41 @@ static int16_t discard(uint64_t sector, uint64_t n)
     ck_assert(rsp.id == 77 && rsp.op == BLKIF_DISCARD);
     return rsp.status;
 }
+
+static int16_t discard(uint64_t sector, uint64_t n)
+{
+    return discard_with(0, sector, n);
+}
+
+/* Exactly what was asked for, or an error: nothing is rounded, nothing tried in another way. */
+START_TEST(a_secure_discard_erases)
+{
+    disconnect();
+    setup_msg.secure = true;
+    connect_queue(1);
+    ck_assert_int_eq(discard_with(BLKIF_DISCARD_SECURE, 1, 40), BLKIF_OKAY);
+    ck_assert_uint_eq(erased.calls, 1);
+    ck_assert_uint_eq(erased.range[0], 512);
+    ck_assert_uint_eq(erased.range[1], 40 * 512);
+    erased.err = EINVAL;
+    ck_assert_int_eq(discard_with(BLKIF_DISCARD_SECURE, 1, 3), BLKIF_ERROR);
+    erased.err = EOPNOTSUPP;
+    ck_assert_int_eq(discard_with(BLKIF_DISCARD_SECURE, 0, 8), BLKIF_EOPNOTSUPP);
+    ck_assert_uint_eq(erased.calls, 3);
+    ck_assert_int_eq(discard_with(BLKIF_DISCARD_SECURE, DISK_SECTORS, 1), BLKIF_ERROR);
+    ck_assert_int_eq(discard(0, 8), BLKIF_OKAY);
+    ck_assert_uint_eq(erased.calls, 3);
+    ck_assert_int_eq(one(make(BLKIF_WRITE, 1, 1, 0)), BLKIF_OKAY);
+}
+END_TEST
+
+/* The flag of one that is not offered means nothing (blkif.h). */
+START_TEST(an_unoffered_secure_discard_is_a_discard)
+{
+    ck_assert_int_eq(discard_with(BLKIF_DISCARD_SECURE, 0, 8), BLKIF_OKAY);
+    ck_assert_uint_eq(erased.calls, 0);
+}
+END_TEST
 
 START_TEST(discard_makes_holes)
 {
@@ -387,6 +450,8 @@ int main(void)
     tcase_add_test(t, more_than_fits_waits);
     tcase_add_test(t, barrier_keeps_order);
     tcase_add_test(t, discard_makes_holes);
+    tcase_add_test(t, a_secure_discard_erases);
+    tcase_add_test(t, an_unoffered_secure_discard_is_a_discard);
     tcase_add_test(t, every_ring_order);
     tcase_add_test(t, a_32_bit_guest);
     tcase_add_test(t, limits_change_while_it_runs);

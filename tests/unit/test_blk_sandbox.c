@@ -3,11 +3,13 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +76,12 @@ static void call_exec(void)
 {
     execl("/bin/true", "true", (char *)NULL);
 }
+static void call_erase(void)
+{
+    uint64_t range[2] = {0, 512};
+
+    (void)!ioctl(2, BLKSECDISCARD, range);
+}
 static void (*const calls[])(void) = {call_open, call_socket, call_exec};
 
 START_TEST(a_call_kills)
@@ -82,6 +90,13 @@ START_TEST(a_call_kills)
 
     ck_assert_msg(!FILTERED || (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS),
                   "status %#x, not SIGSYS", (unsigned)status);
+}
+END_TEST
+
+/* A secure discard cannot go by the ring. */
+START_TEST(erasing_is_allowed)
+{
+    ck_assert_int_eq(run(call_erase), 0);
 }
 END_TEST
 
@@ -153,6 +168,7 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(t, a_call_kills, 0, (int)ARRAY_SIZE(calls));
+    tcase_add_test(t, erasing_is_allowed);
     tcase_add_loop_test(t, the_ring_refuses, 0, (int)ARRAY_SIZE(by_ring));
     suite_add_tcase(s, t);
     r = srunner_create(s);
