@@ -28,6 +28,7 @@ static const struct {
     {"detach", "take one away; says who is busy", verb_detach},
     {"rate", "limit what a disk or vif may do, while it is in use", verb_rate},
     {"resize", "tell a guest that its disk has another size, or give it one", verb_resize},
+    {"media", "put another medium into a guest's drive, or take it out", verb_media},
     {"doctor", "check host, configurations, driver domains, devices and limits", verb_doctor},
     {"limits", "grants, event channels, xenstore quota: used and limit", verb_limits},
     {"top", "operations, bytes and latency per device, live", verb_top},

@@ -26,6 +26,7 @@ int verb_lint(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_rate(int argc, char **argv);
 int verb_resize(int argc, char **argv);
+int verb_media(int argc, char **argv);
 int verb_replace(int argc, char **argv);
 int verb_restart(int argc, char **argv);
 int verb_show(int argc, char **argv);

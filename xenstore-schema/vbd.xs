@@ -111,6 +111,12 @@ key resize
     optional
     summary  drvdom resize asks: look at the size again; not 0: make the file so many sectors first
     text     The backend removes it when that is done, whether or not it worked.
+key medium
+    type     string 0..1024
+    owner    back
+    optional
+    summary  What is in the drive now, as params named it; empty: nothing
+    text     Of a CD-ROM or removable disk only. drvdom media waits for it.
 key resize-error
     type     string 0..255
     owner    back

@@ -187,6 +187,12 @@ static bool blk_other_target(const void *dev, struct store *s, const char *dir)
            strcmp(params, d->asked) != 0;
 }
 
+/* Empty: what params names could not be had. */
+static int publish_medium(const struct blk_dev *d, struct store *s, store_txn t, const char *dir)
+{
+    return has_media(d) ? vbd_back_set_medium(s, t, dir, d->params) : 0;
+}
+
 static int blk_exchange(void *dev, struct store *s, const char *dir, struct why *why)
 {
     struct blk_dev *d = dev;
@@ -202,6 +208,8 @@ static int blk_exchange(void *dev, struct store *s, const char *dir, struct why 
         (void)!open_target(d, &(struct why){""}); /* /dev/null, or the worker says so */
     }
     d->live.sectors = d->target.sectors;
+    if (publish_medium(d, s, 0, dir))
+        log_warn("disk %u/%u: cannot tell what is in the drive", d->id.domid, d->id.devid);
     return rc;
 }
 
@@ -366,6 +374,8 @@ static int blk_publish(void *dev, struct store *s, store_txn t, const char *dir)
         rc = vbd_back_set_physical_sector_size(s, t, dir, d->target.physical_bytes);
     if (!rc)
         rc = publish_discard(d, s, t, dir);
+    if (!rc)
+        rc = publish_medium(d, s, t, dir);
     return rc ? rc : publish_features(d, s, t, dir);
 }
 

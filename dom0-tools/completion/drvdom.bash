@@ -58,11 +58,12 @@ _drvdom() {
     why:*)
         _drvdom_words "$(_drvdom_guests)"
         ;;
-    attach:* | detach:* | rate:* | resize:*)
+    attach:* | detach:* | rate:* | resize:* | media:*)
         case $COMP_CWORD in
         2) _drvdom_words "$(_drvdom_guests)" ;;
         3) if [ "$verb" = attach ]; then _drvdom_words $'disk\nvif'
            else _drvdom_words "$(_drvdom_devices "$prev")"; fi ;;
+        4) [ "$verb" != media ] || _drvdom_words $'insert\neject' ;;
         esac
         ;;
     latency:*/*)

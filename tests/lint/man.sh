@@ -15,7 +15,7 @@ differ() {
 }
 differ docs/man/drvdom.8 \
     "$(sed -n '/^\.SH VERBS/,/^\.SH DEVICES/p' docs/man/drvdom.8 | grep -A1 '^\.TP' | grep -oP '\\fB\K[a-z]+(?=[\\ ])' |
-       grep -vxE 'disk|vif')" \
+       grep -vxE 'disk|vif|insert|eject')" \
     "$(sed -n 's/^    {"\([a-z]*\)".*/\1/p' dom0-tools/main.c)"
 differ docs/man/drvdom.conf.5 \
     "$(sed -n '/^\.SH DIRECTIVES/,/^\.SH EXAMPLE/p' docs/man/drvdom.conf.5 | grep -A1 '^\.TP' | grep -oP '^\\fB\K[a-z]+')" \
