@@ -1,4 +1,4 @@
-# summary: a guest is saved, restored, handed over and migrated on its host under verified I/O
+# summary: a guest is saved, restored and migrated on its host under verified I/O
 # timeout: 420
 # files: test-domain bench tests/rig/dom0/io.sh
 # shellcheck shell=dash disable=SC2016 # the guest expands them
@@ -9,10 +9,10 @@ GUEST_RAMDISK=/rig/guest-bench.cpio
 dd_start dd memory=192
 dd=$(domid dd)
 
-start_guest() {         # NAME TYPE DISK NUMBER
-    guest_start "$1" memory=160 "type=\"$2\"" "disk=[\"format=raw,vdev=xvda,access=rw,backend=dd,target=$3\"]" \
-        "vif=[\"mac=00:16:3e:00:00:0$4,bridge=xenbr0,backend=dd\"]"
-    net_up "$1" "10.7.0.1$4/24" 10.7.0.1
+start_guest() {         # NAME
+    guest_start "$1" memory=160 'disk=["format=raw,vdev=xvda,access=rw,backend=dd,target=/run/disk0.img"]' \
+        'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
+    net_up "$1" 10.7.0.11/24 10.7.0.1
     guest_do "$1" 'head -c 2097152 /dev/urandom >/tmp/blob; dd if=/tmp/blob of=/dev/xvda bs=1M seek=20 oflag=direct 2>/dev/null'
     # Random writes, each block read back and compared, until it is told to stop.
     guest_do "$1" 'cd /tmp; (fio --name=v --filename=/dev/xvda --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=8 \
@@ -48,7 +48,7 @@ check_guest() {         # GUEST: nothing was lost, nothing was said
     nothing_left "$id" "$dd"
 }
 
-start_guest g1 pv /run/disk0.img 1
+start_guest g1
 n=0
 while [ $n -lt 3 ]; do
     n=$((n + 1)) old=$(domid g1) start=$(uptime_now)
@@ -65,27 +65,28 @@ xl_do save -c g1 /tmp/g1.save
 assert_eq "domid after a checkpoint" "$(domid g1)" "$old"
 works_on g1 "a checkpoint"
 
-# Handed over: the second domain gets its disk while the first, which runs no more, still has it.
-xl_do save -p g1 /tmp/g1.save
-xl_do rename g1 before
-xl_do restore /tmp/g1.save
-rm /tmp/g1.save
-new=$(domid g1)
-assert_eq "state of the disk that another domain has" "$(xs "/local/domain/$dd/backend/vbd/$new/51712/state")" 2
-xl_do destroy before
-works_on g1 "the hand-over"
-nothing_left "$old" "$dd"
-check_guest g1
-
-# xl migrate, to this host: what is named as the host is run here, with an empty -s.  Debian's Xen has
-# no shadow paging, without which PV guests cannot be migrated alive: a PVH guest.
-start_guest g2 pvh /run/disk1.img 2
-n=0
-while [ $n -lt 2 ]; do
-    n=$((n + 1)) old=$(domid g2) start=$(uptime_now)
-    xl_do migrate -s '' g2 'xl migrate-receive'
-    figure "migrate.$n" "$(elapsed "$start")" s
-    works_on g2 "migration $n"
+# Local migration: the second domain gets the disk while the first, which runs no more, still has it.  By a
+# pipe and not by `xl migrate`, which can migrate running guests only: PV guests then need shadow paging, which
+# Debian's Xen has not, and PVH guests die in QEMU's emulation of SVM (seen: a triple fault in Xen's own code).
+migrate() {             # FROM TO: names
+    local old new pid start
+    old=$(domid "$1") start=$(uptime_now)
+    sed "s/^name=.*/name=\"$2\"/" /tmp/g1.cfg >/tmp/to.cfg
+    mkfifo /tmp/pipe
+    xl save -p "$1" /tmp/pipe >/tmp/save.out 2>&1 &
+    pid=$!
+    xl_do restore /tmp/to.cfg /tmp/pipe
+    wait $pid || fail "xl save -p $1: $(cat /tmp/save.out)"
+    rm /tmp/pipe
+    new=$(domid "$2")
+    assert_eq "state of the disk that another domain has" "$(xs "/local/domain/$dd/backend/vbd/$new/51712/state")" 2
+    xl_do destroy "$1"
+    wait_for 30 "the disk of domain $new to be connected" both_connected "$new" "$dd" vbd 51712
+    figure "migrate.$2" "$(elapsed "$start")" s
+    works_on "$2" "the migration of domain $old to $new"
     nothing_left "$old" "$dd"
-done
-check_guest g2
+}
+rm /tmp/g1.save
+migrate g1 g2
+migrate g2 g1
+check_guest g1
