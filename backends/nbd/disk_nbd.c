@@ -225,7 +225,10 @@ static int on_done(void *arg, int *error)
 
 static void lost(void)
 {
-    log_error("the connection to the NBD server is lost: %s", nbd_get_error());
+    const char *why =
+        nbd_get_error(); /* of a call of ours; none failed when the server just left */
+
+    log_error("the connection to the NBD server is lost: %s", why ? why : "it has closed it");
     _exit(3); /* what is in flight is in the journal */
 }
 
