@@ -178,11 +178,10 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(ALL_A)
 PATIENCE := $(if $(filter asan tsan,$(MODE)),10,3)
 RUN := $(if $(filter tsan,$(MODE)),setarch $(shell uname -m) -R)
 unit: $(UNIT) $(SCHEMAC)
-	@failed=; for t in $(UNIT); do \
-	    CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=$(PATIENCE) SCHEMAC=$(SCHEMAC) $(RUN) $$t >$$t.log 2>&1 || failed="$$failed $$t"; \
-	    sed -n 's/^\([0-9]*%: Checks.*\)/  UNIT     '"$$(basename $$t)"': \1/p' $$t.log; \
-	done; \
-	for t in $$failed; do echo "--- $$t ($(MODE))"; cat $$t.log; done; [ -z "$$failed" ]
+	@rm -f $(UNIT:=.failed); printf '%s\n' $(UNIT) | CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=$(PATIENCE) SCHEMAC=$(SCHEMAC) \
+	    xargs -P $(JOBS) -I{} sh -c '$(RUN) {} >{}.log 2>&1 || touch {}.failed'
+	@for t in $(UNIT); do sed -n 's/^\([0-9]*%: Checks.*\)/  UNIT     '"$$(basename $$t)"': \1/p' $$t.log; done; \
+	for t in $(UNIT); do [ ! -e $$t.failed ] || { echo "--- $$t ($(MODE))"; cat $$t.log; failed=1; }; done; [ -z "$$failed" ]
 
 # --- make check: what CI runs --------------------------------------------------------------------
 .PHONY: check check-sanitized
