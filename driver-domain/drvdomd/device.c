@@ -31,6 +31,8 @@ static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
  * any more for one that does not get ready. */
 static const uint64_t TURN_NS = UINT64_C(1000000);
 static const uint64_t TAKE_OVER_NS = UINT64_C(300000000);
+/* After xenstore has failed to tell. */
+static const uint64_t LOOK_AGAIN_NS = UINT64_C(100000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
 static void refresh(struct device *dev, bool all);
@@ -294,7 +296,10 @@ static void step(struct device *dev, enum xenbus_event ev)
 
     if (gone(dev))
         return;
-    keys_view(dev, &v);
+    if (!keys_view(dev, &v)) { /* no event will tell of what could not be read */
+        dev->dirty = true;
+        watch_look_again(dev->d, LOOK_AGAIN_NS);
+    }
     act(dev, xenbus_step(&dev->xenbus, ev, &v));
     /* Entering a phase may at once allow the next step: the frontend does not write twice. */
     if (!gone(dev) && dev->xenbus.phase != before)

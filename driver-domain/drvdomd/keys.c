@@ -64,24 +64,33 @@ void keys_count_replaced(struct drvdomd *d)
         log_debug("worker-restarts cannot be written");
 }
 
-void keys_view(struct device *dev, struct xenbus_view *v)
+/* An error of xenstore's own is no absence: a served device is not given up for it. */
+static bool says_something(int rc)
+{
+    return rc == 0 || rc == -ENOENT || rc == -EACCES || rc == -EINVAL;
+}
+
+bool keys_view(struct device *dev, struct xenbus_view *v)
 {
     struct store *s = dev->d->store;
     uint32_t state = 0;
-    int rc;
+    int exists = store_exists(s, 0, dev->dir), rc;
 
     memset(v, 0, sizeof(*v));
-    /* An error of xenstore's is no absence: a served device is not given up for it. */
-    v->exists = store_exists(s, 0, dev->dir) != 0 && !made_again(dev);
+    v->exists = exists != 0 && !made_again(dev);
     if (!v->exists)
-        return;
-    if (device_back_get_online(s, 0, dev->dir, &v->online))
+        return true;
+    rc = device_back_get_online(s, 0, dev->dir, &v->online);
+    if (rc)
         v->online = true; /* malformed is no request to go away */
+    if (!says_something(rc))
+        exists = rc;
     /* Unreadable, absent or malformed: the frontend is gone as far as we are concerned (S2, S6). */
     rc = device_front_get_state(s, 0, dev->front, &state);
-    if (rc == 0 || rc == -ENOENT || rc == -EACCES || rc == -EINVAL)
+    if (says_something(rc))
         dev->front_state = rc ? 0 : state;
     v->front = dev->front_state;
+    return exists > 0 && says_something(rc);
 }
 
 /* One try of keys_write_state. */

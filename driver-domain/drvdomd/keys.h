@@ -19,8 +19,9 @@ bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32
 /* One more worker was replaced. */
 void keys_count_replaced(struct drvdomd *d);
 
-/* What the xenbus machine needs to see.  Unreadable or malformed counts as gone. */
-void keys_view(struct device *dev, struct xenbus_view *v);
+/* What the xenbus machine needs to see.  Unreadable or malformed counts as gone.  False: xenstore
+ * failed on the way, *v is in part what it was before, and has to be looked at again. */
+bool keys_view(struct device *dev, struct xenbus_view *v);
 
 /* Writes our state in a transaction that gives up when the directory is gone: a write would create
  * it again and leave a ghost.  With publish, all feature and size keys go first, in the same

@@ -70,7 +70,8 @@ void watch_look_again(struct drvdomd *d, uint64_t ns)
 {
     d->again.fn = on_again;
     d->again.arg = d;
-    loop_timer_set(&d->loop, &d->again, ns);
+    if (!d->again.due_ns || d->again.due_ns > clock_ns() + ns)
+        loop_timer_set(&d->loop, &d->again, ns);
 }
 
 void watch_recheck(struct drvdomd *d, const struct backend_class *class, const struct dev_id *id)

@@ -16,7 +16,7 @@ void watch_scan(struct drvdomd *d);
 /* Looks whether targets have changed, or can be had now. */
 void watch_targets(struct drvdomd *d);
 
-/* All devices that are still marked get another look, `ns` from now. */
+/* All devices that are still marked get another look, `ns` from now or earlier. */
 void watch_look_again(struct drvdomd *d, uint64_t ns);
 
 /* Looks whether the directory of a device that was dropped is there (again). */
