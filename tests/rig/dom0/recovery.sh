@@ -8,7 +8,19 @@ NET=10.7.0          # of the guests: g1 is .15, g2 is .16
 GATEWAY=10.7.0.1    # somebody who answers there from the beginning
 ROUND_MIB=${ROUND_MIB:-4}
 
-# --- guests -----------------------------------------------------------------------------------------
+# --- the driver domain and its guests ---------------------------------------------------------------
+
+# recovery_dd LINE...: with the share of the processor that `drvdom create` gives one
+recovery_dd() {
+    dd_start dd memory="${DD_MEMORY:-128}" cpu_weight=1024 "$@"
+}
+# Its disks are dom0's, and a guard looks after it.
+recovery_plain_dd() {
+    dom0_disks
+    guard_start
+    recovery_dd "extra=\"$QUIET sysrq_always_enabled\"" \
+        'disk=["format=raw,vdev=xvda,access=rw,target=/dev/ram0", "format=raw,vdev=xvdb,access=rw,target=/dev/ram1"]'
+}
 
 # Two guests: g1 with disks (DISKS: targets, xvda xvdb ...) and a vif, g2 with a vif; warnings are
 # fatal in both.  G2_DISK: g2 has one, too; G2_KERNEL and G2_RAMDISK: it is another one's.
@@ -44,6 +56,7 @@ recovery_guest() {      # NAME NUMBER DISK...
 load_start() {
     fio_start g1
     [ -z "${G2_DISK-}" ] || fio_start g2
+    for g in g1 g2; do guest_do $g 'rm -f /tmp/stream.* /tmp/iperf.rc'; done
     guest_do g2 '(stream receive 7000 >/tmp/stream.all 2>&1; echo $? >>/tmp/stream.all
         mv /tmp/stream.all /tmp/stream.got) >/dev/null 2>&1 &
         iperf3 -s -D --logfile /tmp/iperf.server; sleep 0.5'
@@ -96,9 +109,10 @@ fio_end() {     # GUEST SECONDS
 
 # --- what guests noticed ----------------------------------------------------------------------------
 
-# No kernel message at all but the one that is explained in docs/recovery.md.
+# No kernel message at all but the one that is explained in docs/recovery.md, and those of a disk that the
+# scenario itself attaches beside the load (xvdz).
 guest_quiet() {         # GUEST
-    guest_do "$1" 'dmesg | tail -n +$(($(cat /tmp/dmesg.before) + 1)) | grep -v "Setting capacity" >/tmp/dmesg.new
+    guest_do "$1" 'dmesg | tail -n +$(($(cat /tmp/dmesg.before) + 1)) | grep -v -e "Setting capacity" -e xvdz: >/tmp/dmesg.new
         [ ! -s /tmp/dmesg.new ] || { cat /tmp/dmesg.new; exit 1; }' 20
 }
 
@@ -107,6 +121,24 @@ no_resets() {           # GUEST
     assert_eq "TCP resets in $1" "$(guest_do "$1" 'awk "/^Tcp:/ && !n { n = split(\$0, name); next }
         /^Tcp:/ { for (i = 2; i <= n; i++) if (name[i] ~ /^(EstabResets|OutRsts|AttemptFails)$/) s += \$i; print s + 0 }" \
         /proc/net/snmp')" 0
+}
+
+# recovery_end SECONDS: the load is compared, the guests' kernels are asked, and all is ended
+recovery_end() {
+    recovery_load_end "$1"
+    recovery_over
+}
+recovery_load_end() {   # SECONDS
+    load_running
+    for g in g1 g2; do no_resets $g; done
+    load_end "$1"
+}
+recovery_over() {
+    for g in g1 g2; do guest_quiet $g; done
+    say "neither guest's kernel has said a word${guarded:+ but of the capacity}"
+    for g in g1 g2; do guest_stop $g; done
+    [ -z "$guarded" ] || guard_let_go dd
+    dd_stop dd
 }
 
 # --- deaths -----------------------------------------------------------------------------------------
@@ -122,6 +154,49 @@ killed() {              # COUNT
     [ "$(restarts)" -ge "$1" ]
 }
 
+kill_workers() {        # COUNT: of any device, every 20 ms on the average
+    local goal
+    goal=$(($(restarts) + $1))
+    test_kill "workers $1 40"
+    wait_for 240 "$1 workers to be killed and replaced" killed $goal
+    load_running
+    say "$1 workers killed, the load still runs"
+}
+
+kill_at_steps() {       # COUNT: at each step of a request's life
+    local step goal
+    goal=$(restarts)
+    for step in taken copied submitted completed answered before-notify after-notify; do
+        goal=$((goal + $1))
+        test_kill "step $step $1 100"
+        wait_for 60 "$1 workers to die at the step '$step'" killed $goal
+        load_running
+        say "$step: $1 workers died there and were replaced"
+    done
+}
+
+# log_count WORDS: how often they are in the driver domain's log
+log_count() {
+    grep -c "$1" "$RIG_LOG/guest-dd.log"
+}
+logged() {              # WORDS TIMES
+    [ "$(log_count "$1")" -ge "$2" ]
+}
+kill_daemons() {        # COUNT: of drvdomd, each adopting the four devices of the one before
+    local n=0 served
+    while [ $n -lt "$1" ]; do
+        n=$((n + 1))
+        served=$(log_count 'served again')
+        test_kill drvdomd
+        wait_for 30 "every device to be adopted" logged 'served again' $((served + ${DEVICES:-4}))
+        sleep 0.3
+    done
+    load_running
+    say "$n drvdomd killed, the load still runs"
+    awk '/drvdomd was killed/ { on = 1 } on' "$RIG_LOG/guest-dd.log" |
+        sed -n 's/.*: served again \([0-9]*\) us after the loss.*/\1/p' | percentiles drvdomd.outage us
+}
+
 # percentiles NAME UNIT <numbers: one per line; fails when there is none
 percentiles() {
     sort -n | awk -v n="$1" -v u="$2" '
@@ -133,12 +208,14 @@ percentiles() {
         fail "no measurement of $1"
 }
 
-# outages LOG: of workers, from drvdomd's noticing the loss
+# outages: of workers, from drvdomd's noticing the loss
 outages() {
+    set -- "$RIG_LOG/guest-dd.log"
     for kind in vbd vif; do
         sed -n "s/.*$kind .*: served again \([0-9]*\) us after the loss.*/\1/p" "$1" | percentiles $kind.served us
     done
-    sed -n 's/.*first answer \([0-9]*\) us after the loss.*/\1/p' "$1" | percentiles vbd.first-answer us
+    # where a request waited for it; else nobody knows how long it would have
+    sed -n 's/.*first answer \([0-9]*\) us after the loss.\?$/\1/p' "$1" | percentiles vbd.first-answer us
     awk '/taken up with/ { n++; busy += ($(NF - 3) > 0); all += $(NF - 3) }
         END { print n + 0 " rings taken up, " busy + 0 " with requests in flight, " all + 0 " of them" }' "$1" >/tmp/taken
     say "$(cat /tmp/taken)"
@@ -147,9 +224,11 @@ outages() {
 # --- the guard --------------------------------------------------------------------------------------
 
 GUARD_LOG=/var/log/xen/drvdom-guard.log
+guarded=
 
 # The guard of dom0, as a service would start it; before the driver domain.
 guard_start() {
+    guarded=1
     /rig/build/release/bin/drvdom-guard --deaths 100 >$GUARD_LOG 2>&1 &
     wait_for 10 "drvdom-guard to be ready" grep -q ready $GUARD_LOG
 }

@@ -248,7 +248,7 @@ scenario_run() {
     icount:*) [[ $MACHINE == *icount ]] || MACHINE=icount ;;
     esac
     mem=$(header "$file" mem 2048)
-    timeout=$(header "$file" timeout 120)
+    timeout=${RIG_TIMEOUT:-$(header "$file" timeout 120)}
     start=$(now_ns)
     rm -rf "$dir"
     mkdir -p "$dir"

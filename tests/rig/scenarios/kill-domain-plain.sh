@@ -6,19 +6,8 @@
 # RIG_SET='DESTROYS=1 PANICS=1 HANGS=0': fewer, while developing
 . /rig/tests/rig/dom0/recovery.sh
 
-dom0_disks
-guard_start
-dd_start dd memory=128 "extra=\"$QUIET sysrq_always_enabled\"" \
-    'disk=["format=raw,vdev=xvda,access=rw,target=/dev/ram0", "format=raw,vdev=xvdb,access=rw,target=/dev/ram1"]'
+recovery_plain_dd
 recovery_guests /dev/xvda /data/sparse.img
 load_start
 domain_deaths "${DESTROYS:-10}" "${PANICS:-3}" "${HANGS:-1}"
-for g in g1 g2; do no_resets $g; done
-load_end 120
-guest_quiet g1
-guest_quiet g2
-say "neither guest's kernel has said a word but of the capacity"
-guest_stop g1
-guest_stop g2
-guard_let_go dd
-dd_stop dd
+recovery_end 120

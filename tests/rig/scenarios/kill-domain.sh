@@ -11,16 +11,8 @@
 NET=$OUTSIDE_ADDR GATEWAY=$OUTSIDE_GATEWAY
 guard_start
 pci_give "$NVME" "$NIC"
-dd_start dd memory=128 "pci=['$NVME', '$NIC']" "extra=\"$QUIET sysrq_always_enabled\""
+recovery_dd "pci=['$NVME', '$NIC']" "extra=\"$QUIET sysrq_always_enabled\""
 recovery_guests /dev/nvme0n1 /data/sparse.img
 load_start
 domain_deaths "${DESTROYS:-10}" "${PANICS:-3}" "${HANGS:-1}"
-for g in g1 g2; do no_resets $g; done
-load_end 120
-guest_quiet g1
-guest_quiet g2
-say "neither guest's kernel has said a word but of the capacity"
-guest_stop g1
-guest_stop g2
-guard_let_go dd
-dd_stop dd
+recovery_end 120
