@@ -121,7 +121,6 @@ static int blk_setup(struct worker *w, const void *payload, size_t len, const in
     w->dev = b;
     memcpy(&b->setup, payload, sizeof(b->setup));
     b->alive_fd = nfds > 1 ? fds[1] : -1;
-    ticks_calibrate();
     if (b->setup.queues < 1 || b->setup.queues > BLK_QUEUES_MAX)
         return why_set(why, -EPROTO, "SETUP with %u queues", b->setup.queues);
     if (b->setup.block < BLKIF_SECTOR || b->setup.block > BLKIF_PAGE ||

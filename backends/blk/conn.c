@@ -154,24 +154,25 @@ static int open_target(struct blk_dev *d, struct why *why)
     return rc;
 }
 
-static int blk_open(struct store *s, const char *dir, const struct dev_id *id, void **out,
-                    struct why *why)
+static int blk_open(const struct backend_open *at, void **out, struct why *why)
 {
     struct blk_dev *d = calloc(1, sizeof(*d));
     int rc;
 
     if (!d)
         return why_set(why, -ENOMEM, "no memory");
-    d->id = *id;
-    rc = read_own(s, dir, d, why);
-    if (!rc)
+    d->id = *at->id;
+    rc = read_own(at->s, at->dir, d, why);
+    if (!rc) {
+        read_limits(at->s, at->dir, &d->live);
+        at->take_over(at->arg);
         rc = open_target(d, why);
+    }
     if (rc) {
         free(d);
         return rc;
     }
     d->live.sectors = d->target.sectors;
-    read_limits(s, dir, &d->live);
     d->next = opened;
     opened = d;
     *out = d;

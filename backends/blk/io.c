@@ -157,8 +157,9 @@ static void publish(struct dev_stats *s, const struct tally *t)
 
 static void tell_first_answer(struct blk_queue *q)
 {
-    log_info("first answer %llu us after the loss",
-             (unsigned long long)(clock_ns() - q->lost_ns) / 1000);
+    log_info("first answer %llu us after the loss%s",
+             (unsigned long long)(clock_ns() - q->lost_ns) / 1000,
+             q->awaited ? "" : ", asked for after it was served again");
     q->lost_ns = 0;
 }
 

@@ -19,6 +19,7 @@
 #include "transport/base/log.h"
 #include "transport/base/ticks.h"
 #include "transport/xen/teststep.h"
+#include "transport/xen/worker_loop.h"
 
 enum {
     STACK_BYTES = 256 * 1024,
@@ -167,9 +168,11 @@ static void serve(struct blk_queue *q)
 
     if (q->resume) {
         q->now_ns = ticks_ns();
+        q->awaited = q->nreplay > 0 || ring_back_avail(&q->ring) != 0;
         io_replay(q);
         q->resume = false;
     }
+    worker_lower_priority();
     for (;;) {
         rc = wait_for(&q->wait, disk_may_sleep(&q->disk) && sleepy, sleep_ns(q));
         if (rc) {

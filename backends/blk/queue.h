@@ -100,6 +100,7 @@ struct blk_queue {
     bool resume;       /* take the ring up where a dead worker stopped; set before, too */
     bool late;         /* a dead worker may still hold the event channel */
     uint64_t lost_ns;  /* since when the guest has no answer from that one; 0: it has one */
+    bool awaited;      /* requests of its were there when the rings were taken up */
     pthread_t thread;
 
     int done_fd; /* eventfd of the main thread: kicked when `is` leaves QUEUE_RUNNING */

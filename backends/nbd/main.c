@@ -15,5 +15,6 @@ int main(void)
     ops.name = nbdback_name;
     ops.sandbox.syscalls = syscalls;
     ops.sandbox.ioctls = NULL;
+    ops.sandbox.needs_network = true;
     return worker_run(&ops);
 }

@@ -93,8 +93,7 @@ static uint32_t offered_queues(void)
     return cpus < 1 ? 1 : (uint32_t)MIN(cpus, (long)NET_QUEUES_MAX);
 }
 
-static int net_open(struct store *s, const char *dir, const struct dev_id *id, void **dev,
-                    struct why *why)
+static int net_open(const struct backend_open *at, void **dev, struct why *why)
 {
     struct net_target *t = calloc(1, sizeof(*t));
     struct port_wish wish = {.queues = offered_queues()};
@@ -102,14 +101,16 @@ static int net_open(struct store *s, const char *dir, const struct dev_id *id, v
 
     if (!t)
         return why_set(why, -ENOMEM, "no memory for the device");
-    rc = read_own(s, dir, id, &t->setup, &wish, why);
+    rc = read_own(at->s, at->dir, at->id, &t->setup, &wish, why);
     wish.mtu = t->setup.mtu;
     memcpy(wish.mac, t->setup.mac, sizeof(wish.mac));
     t->setup.queues = wish.queues;
     t->setup.any_source = any_source;
     memcpy(t->bridge, wish.bridge, sizeof(t->bridge));
-    if (!rc)
+    if (!rc) {
+        at->take_over(at->arg);
         rc = port_open(&t->port, &wish, why);
+    }
     if (rc) {
         free(t);
         return rc;

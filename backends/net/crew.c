@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "transport/base/log.h"
+#include "transport/xen/worker_loop.h"
 
 enum { STACK_BYTES = 64 << 10 };
 
@@ -67,6 +68,8 @@ static void take_order(struct crew_member *m)
 static void *work(void *arg)
 {
     struct crew_member *m = arg;
+
+    worker_lower_priority();
     for (;;) {
         int rc = net_queue_turn(&m->queue, UINT64_MAX);
 

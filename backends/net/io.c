@@ -80,7 +80,6 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
     prefer_batches();
-    ticks_calibrate(); /* again at connect: by then both clocks have come some way */
     shared_init(&dev->shared, &dev->setup);
     rc = prepare(w, dev, fds);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;

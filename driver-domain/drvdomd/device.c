@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "driver-domain/drvdomd/keys.h"
+#include "driver-domain/drvdomd/spare.h"
 #include "driver-domain/drvdomd/spawn.h"
 #include "driver-domain/drvdomd/testkill.h"
 #include "driver-domain/drvdomd/watch.h"
@@ -31,11 +32,14 @@ static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
  * any more for one that does not get ready. */
 static const uint64_t TURN_NS = UINT64_C(1000000);
 static const uint64_t TAKE_OVER_NS = UINT64_C(300000000);
-/* After xenstore has failed to tell. */
-static const uint64_t LOOK_AGAIN_NS = UINT64_C(100000000);
+/* After xenstore has failed to tell; and after a guest that waited is served again. */
+static const uint64_t LOOK_AGAIN_NS = UINT64_C(100000000), RECHECK_NS = UINT64_C(300000000);
+/* The last device of a class may go just to come again. */
+static const uint64_t DROP_NS = UINT64_C(20000000);
 
 static void step(struct device *dev, enum xenbus_event ev);
 static void refresh(struct device *dev, bool all);
+static void tell_of_medium(struct device *dev);
 static void serving_ended(struct device *dev, const char *text);
 
 static bool gone(const struct device *dev)
@@ -61,6 +65,7 @@ static void on_drop(void *arg)
     struct dev_id id = dev->id;
 
     table_drop(dev);
+    spare_refill(d, DROP_NS);
     /* The toolstack may have made the same directory again meanwhile: that is a new device. */
     watch_recheck(d, class, &id);
     watch_targets(d); /* somebody may wait for its disk */
@@ -80,11 +85,35 @@ static void act_release(struct device *dev)
 {
     loop_timer_cancel(&dev->d->loop, &dev->respawn);
     loop_timer_cancel(&dev->d->loop, &dev->rewrite);
+    loop_timer_cancel(&dev->d->loop, &dev->recheck);
     stop(dev); /* drained already, or its guest is gone */
     watch_front_off(dev);
     log_info("%s: released", dev->name);
     dev->timer.fn = on_drop;
     loop_timer_set(&dev->d->loop, &dev->timer, 0);
+}
+
+/* Until now a worker of the drvdomd before us has served the guest; it holds the disk or port. */
+static void take_over(void *arg)
+{
+    struct device *dev = arg;
+
+    if (spawn_end_stray(dev->d, dev->id.slot))
+        dev->lost_ns = clock_ns();
+}
+
+static int open_target(struct device *dev)
+{
+    const struct backend_open at = {
+        .s = dev->d->store, .dir = dev->dir, .id = &dev->id, .take_over = take_over, .arg = dev};
+    int rc = keys_check_frontend(dev);
+
+    if (!rc)
+        rc = watch_front(dev);
+    if (!rc)
+        rc = dev->class->open(&at, &dev->target, &dev->why);
+    take_over(dev); /* also where that did not get so far */
+    return rc;
 }
 
 /* Opens the target before the frontend or libxl hears anything: afterwards a failure reaches
@@ -96,16 +125,8 @@ static int act_open(struct device *dev)
     dev->started_ns = clock_ns();
     dev->served_ns = 0;
     dev->answered_before = answered(dev);
-    if (!dev->target) {
-        rc = keys_check_frontend(dev);
-        /* Not before: until then its guest is served.  It holds the disk or port. */
-        if (spawn_end_stray(dev->d, dev->id.slot))
-            dev->lost_ns = clock_ns();
-        if (!rc)
-            rc = dev->class->open(dev->d->store, dev->dir, &dev->id, &dev->target, &dev->why);
-    }
-    if (!rc)
-        rc = watch_front(dev);
+    if (!dev->target)
+        rc = open_target(dev);
     if (!rc)
         rc = spawn_worker(dev);
     return rc; /* XB_OPENED comes with the worker's READY */
@@ -211,8 +232,8 @@ static int write_state(struct device *dev, enum xenbus_state state)
         log_info(
             "%s: connected (resident: worker %u KiB, drvdomd %u KiB with %u descriptors; available "
             "%u KiB)",
-            dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0), spawn_descriptors(),
-            spawn_available_kib());
+            dev->name, spawn_resident_kib(dev->pid), spawn_resident_kib(0),
+            spawn_descriptors() - spare_count(dev->d), spawn_available_kib());
     return rc;
 }
 
@@ -289,20 +310,34 @@ static void act(struct device *dev, unsigned todo)
         refresh(dev, true);
 }
 
+/* On the way to a successor nothing depends on what the store says, and a guest waits: looking,
+ * some round trips to dom0, is left for when it is served. */
+static bool need_not_look(const struct device *dev, enum xenbus_event ev)
+{
+    return dev->xenbus.resume ? ev == XB_OPENED || ev == XB_CONNECTED
+                              : ev == XB_WORKER_LOST && dev->xenbus.phase == XB_SERVING;
+}
+
+static void look(struct device *dev)
+{
+    if (keys_view(dev, &dev->view))
+        return;
+    dev->dirty = true; /* no event will tell of what could not be read */
+    watch_look_again(dev->d, LOOK_AGAIN_NS);
+}
+
 static void step(struct device *dev, enum xenbus_event ev)
 {
-    struct xenbus_view v;
     enum xenbus_phase before = dev->xenbus.phase;
+    bool blind = need_not_look(dev, ev);
 
     if (gone(dev))
         return;
-    if (!keys_view(dev, &v)) { /* no event will tell of what could not be read */
-        dev->dirty = true;
-        watch_look_again(dev->d, LOOK_AGAIN_NS);
-    }
-    act(dev, xenbus_step(&dev->xenbus, ev, &v));
+    if (!blind)
+        look(dev);
+    act(dev, xenbus_step(&dev->xenbus, ev, &dev->view));
     /* Entering a phase may at once allow the next step: the frontend does not write twice. */
-    if (!gone(dev) && dev->xenbus.phase != before)
+    if (!gone(dev) && dev->xenbus.phase != before && !blind)
         step(dev, XB_LOOK);
 }
 
@@ -347,7 +382,17 @@ static void refresh(struct device *dev, bool all)
         (void)write_state(dev, XENBUS_CONNECTED);
 }
 
-/* A predecessor's device that is being taken over at this moment. */
+/* What was left out on the way to a successor. */
+static void on_recheck(void *arg)
+{
+    struct device *dev = arg;
+
+    step(dev, XB_LOOK);
+    refresh(dev, true); /* it was told what its predecessor was told at first */
+    tell_of_medium(dev);
+}
+
+/* A device with a guest that waits for the worker which is just coming. */
 static bool is_taken_over(const struct device *dev)
 {
     return dev && dev->pid && dev->xenbus.resume &&
@@ -355,17 +400,24 @@ static bool is_taken_over(const struct device *dev)
            clock_ns() - dev->started_ns < TAKE_OVER_NS;
 }
 
-/* One at a time: its old worker serves until it is its turn, so that a guest waits for the start of
- * one worker and not for that of all. */
-static bool must_wait(const struct device *dev)
+bool device_any_taken_over(const struct drvdomd *d)
 {
-    if (!dev->xenbus.resume || dev->started_ns)
-        return false;
     for (unsigned i = 0; i < BB_SLOTS; i++) {
-        if (is_taken_over(dev->d->dev[i]))
+        if (is_taken_over(d->dev[i]))
             return true;
     }
     return false;
+}
+
+/* One at a time: its old worker serves until it is its turn, so that a guest waits for the start of
+ * one worker and not for that of all; and until the new one has been started. */
+static bool must_wait(const struct device *dev)
+{
+    struct drvdomd *d = dev->d;
+
+    if (!dev->xenbus.resume || dev->started_ns)
+        return false;
+    return device_any_taken_over(d) || (d->stray[dev->id.slot] && !spare_is_waiting(d, dev->class));
 }
 
 /* ---- another medium ----
@@ -446,6 +498,23 @@ static void take_note(struct device *dev, const struct worker_msg *m)
         claim(dev, payload, len);
 }
 
+static void served(struct device *dev)
+{
+    bool again = dev->xenbus.resume;
+
+    dev->lost_ns = 0;
+    dev->served_ns = clock_ns();
+    dev->d->spares_lost = 0;
+    step(dev, XB_CONNECTED);
+    if (again)
+        loop_timer_set(&dev->d->loop, &dev->recheck, RECHECK_NS);
+    if (!again || dev->exchanged) {
+        refresh(dev, true);
+        tell_of_medium(dev);
+    }
+    keys_tell_replaced(dev->d);
+}
+
 void device_message(struct device *dev, const struct worker_msg *m)
 {
     switch (m->type) {
@@ -462,11 +531,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
         if (dev->lost_ns && dev->xenbus.resume)
             log_info("%s: served again %llu us after the loss", dev->name,
                      (unsigned long long)(clock_ns() - dev->lost_ns) / 1000);
-        dev->lost_ns = 0;
-        dev->served_ns = clock_ns();
-        step(dev, XB_CONNECTED);
-        refresh(dev, true); /* a successor was told what its predecessor was told at first */
-        tell_of_medium(dev);
+        served(dev);
         testkill_serves(dev);
         break;
     case WORKER_DISCONNECTED:
@@ -482,6 +547,8 @@ void device_message(struct device *dev, const struct worker_msg *m)
         break;
     case WORKER_NOTE:
         take_note(dev, m);
+        break;
+    case WORKER_WAITING: /* for what it was sent already */
         break;
     case WORKER_FAILED:
         snprintf(dev->why.text, sizeof(dev->why.text), "%s", m->text);
@@ -525,13 +592,15 @@ static bool replace(struct device *dev, const char *text)
     if (!dev->lost_ns)
         dev->lost_ns = clock_ns();
     log_peer("%s: %s: replaced", dev->name, text);
-    keys_count_replaced(dev->d);
-    if (dev->losses == 0)
+    dev->d->workers_replaced++;
+    if (dev->losses == 0) {
         on_respawn(dev);
-    else
-        loop_timer_set(&dev->d->loop, &dev->respawn,
-                       ((uint64_t)RESPAWN_MS << MIN(dev->losses - 1, (unsigned)RESPAWN_MAX_SHIFT)) *
-                           UINT64_C(1000000));
+        return true;
+    }
+    loop_timer_set(&dev->d->loop, &dev->respawn,
+                   ((uint64_t)RESPAWN_MS << MIN(dev->losses - 1, (unsigned)RESPAWN_MAX_SHIFT)) *
+                       UINT64_C(1000000));
+    keys_tell_replaced(dev->d);
     return true;
 }
 
@@ -575,7 +644,8 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
     dev->timer.fn = on_timer;
     dev->respawn.fn = on_respawn;
     dev->rewrite.fn = on_rewrite;
-    dev->timer.arg = dev->respawn.arg = dev->rewrite.arg = dev;
+    dev->recheck.fn = on_recheck;
+    dev->timer.arg = dev->respawn.arg = dev->rewrite.arg = dev->recheck.arg = dev;
     keys_paths(dev);
     /* Also one that was not yet connected may have had a worker, which is let go of just now. */
     if (d->adopting)

@@ -9,6 +9,9 @@
 /* Looks at the store afresh and acts.  May end with the device dropped: do not touch dev after. */
 void device_look(struct device *dev);
 
+/* Does a guest wait at this moment for the successor of its worker? */
+bool device_any_taken_over(const struct drvdomd *d);
+
 /* A message of its worker. */
 void device_message(struct device *dev, const struct worker_msg *m);
 

@@ -54,12 +54,14 @@ bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32
            (state == XENBUS_CONNECTED || state == XENBUS_RECONFIGURED);
 }
 
-void keys_count_replaced(struct drvdomd *d)
+void keys_tell_replaced(struct drvdomd *d)
 {
     char dir[STORE_PATH_MAX];
 
+    if (d->replaced_told == d->workers_replaced)
+        return;
+    d->replaced_told = d->workers_replaced;
     (void)drvdom_dir(dir, sizeof(dir));
-    d->workers_replaced++;
     if (drvdom_set_worker_restarts(d->store, 0, dir, d->workers_replaced))
         log_debug("worker-restarts cannot be written");
 }

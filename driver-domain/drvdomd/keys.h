@@ -16,8 +16,8 @@ int keys_check_frontend(struct device *dev) must_check;
 /* Does our own directory of this device say Connected?  For a device of a predecessor. */
 bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32_t devid);
 
-/* One more worker was replaced. */
-void keys_count_replaced(struct drvdomd *d);
+/* Tells dom0 how many workers were replaced. */
+void keys_tell_replaced(struct drvdomd *d);
 
 /* What the xenbus machine needs to see.  Unreadable or malformed counts as gone.  False: xenstore
  * failed on the way, *v is in part what it was before, and has to be looked at again. */

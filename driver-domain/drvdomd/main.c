@@ -16,6 +16,7 @@
 #include "backends/net/conn.h"
 #include "driver-domain/drvdomd/keeper.h"
 #include "driver-domain/drvdomd/keys.h"
+#include "driver-domain/drvdomd/spare.h"
 #include "driver-domain/drvdomd/spawn.h"
 #include "driver-domain/drvdomd/testkill.h"
 #include "driver-domain/drvdomd/upgrade.h"
@@ -164,8 +165,8 @@ static int start(struct drvdomd *d)
     if (rc)
         log_warn("drvdom-init cannot be heard: %s", strerror(-rc));
     keeper_end_predecessor();
-    if (d->box.inherited)
-        spawn_find_strays(d);
+    if (d->box.inherited && spawn_find_strays(d))
+        spare_fill(d);
     rc = keys_write_daemon_state(d->store, KEYS_STARTING);
     d->adopting = true;
     if (!rc)
@@ -191,6 +192,7 @@ static void stop(struct drvdomd *d)
         if (d->dev[i])
             spawn_reap(d->dev[i]);
     }
+    spare_end(d);
 }
 
 int main(int argc, char **argv)

@@ -16,10 +16,14 @@
 #include <unistd.h>
 
 #include "driver-domain/drvdomd/device.h"
+#include "driver-domain/drvdomd/spare.h"
 #include "transport/base/log.h"
 #include "transport/base/msg.h"
 
 enum { STRAY_MS = 2000 };
+/* Others are started in reserve: soon, when one was used up by a death; in peace, for a new device.
+ */
+static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(200000000);
 
 /* In the child: only its socket, stdio, and no signal mask of ours. */
 static void __attribute__((noreturn)) become_worker(const char *path, const char *title, int sock)
@@ -146,32 +150,47 @@ static int send_setup(struct device *dev)
     return worker_send(dev->sock.fd, &m, fds, nfds);
 }
 
-int spawn_worker(struct device *dev)
+pid_t spawn_process(struct drvdomd *d, const char *program, int *sock)
 {
-    const char *program =
-        dev->class->worker_of ? dev->class->worker_of(dev->target) : dev->class->worker;
     char path[256];
     int pair[2];
+    pid_t pid;
     int rc;
 
-    snprintf(path, sizeof(path), "%s/%s", dev->d->bin_dir, program);
+    snprintf(path, sizeof(path), "%s/%s", d->bin_dir, program);
     if (access(path, X_OK))
-        return why_set(&dev->why, -errno, "worker program %s: %s", path, strerror(errno));
+        return -errno;
     rc = msg_pair(pair);
     if (rc)
-        return why_set(&dev->why, rc, "no socket for a worker: %s", strerror(-rc));
-    spawn_reap(dev); /* one that has said that it failed, and has not yet ended */
-    dev->pid = fork();
-    if (dev->pid == 0)
+        return rc;
+    pid = fork();
+    if (pid == 0)
         become_worker(path, program, pair[1]);
+    rc = pid < 0 ? -errno : pid;
     close(pair[1]);
-    dev->sock.fd = pair[0];
-    if (dev->pid < 0) {
-        rc = -errno;
-        dev->pid = 0;
-        spawn_reap(dev);
-        return why_set(&dev->why, rc, "no process for a worker: %s", strerror(-rc));
-    }
+    if (pid < 0)
+        close(pair[0]);
+    else
+        *sock = pair[0];
+    return rc;
+}
+
+int spawn_worker(struct device *dev)
+{
+    struct drvdomd *d = dev->d;
+    const char *program =
+        dev->class->worker_of ? dev->class->worker_of(dev->target) : dev->class->worker;
+    pid_t pid;
+    int rc;
+
+    spawn_reap(dev); /* one that has said that it failed, and has not yet ended */
+    if (!spare_take(d, program, &pid, &dev->sock.fd))
+        pid = spawn_process(d, program, &dev->sock.fd);
+    if (pid < 0)
+        return why_set(&dev->why, pid, "worker program %s/%s cannot be started: %s", d->bin_dir,
+                       program, strerror(-pid));
+    dev->pid = pid;
+    spare_refill(d, dev->xenbus.resume ? REFILL_NS : FIRST_NS);
     rc = watch_worker(dev);
     if (!rc)
         rc = send_setup(dev);
@@ -252,10 +271,11 @@ static void end_stray(pid_t pid)
     close(fd);
 }
 
-void spawn_find_strays(struct drvdomd *d)
+bool spawn_find_strays(struct drvdomd *d)
 {
     DIR *proc = opendir("/proc");
     const struct dirent *e;
+    bool any = false;
 
     while (proc && (e = readdir(proc))) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
@@ -265,10 +285,12 @@ void spawn_find_strays(struct drvdomd *d)
             st.st_uid >= WORKER_UID_BASE && st.st_uid < WORKER_UID_BASE + TABLE_MAX) {
             spawn_end_stray(d, st.st_uid - WORKER_UID_BASE); /* a slot has one */
             d->stray[st.st_uid - WORKER_UID_BASE] = pid;
+            any = true;
         }
     }
     if (proc)
         closedir(proc);
+    return any;
 }
 
 bool spawn_end_stray(struct drvdomd *d, unsigned slot)

@@ -6,8 +6,11 @@
 
 #include "driver-domain/drvdomd/table.h"
 
-/* Starts the worker of dev's class and sends it SETUP.  READY or FAILED arrives later.
- * -errno and dev->why when it cannot be started. */
+/* Starts a worker program with a socket, of which *sock is our end.  Its process, or -errno. */
+pid_t spawn_process(struct drvdomd *d, const char *program, int *sock) must_check;
+
+/* Gives dev a worker, one that waits already or a new one, and sends it SETUP.  READY or FAILED
+ * arrives later. -errno and dev->why when it cannot be started. */
 int spawn_worker(struct device *dev) must_check;
 
 /* Sends a message without descriptors; -errno when the worker is gone or does not read. */
@@ -18,8 +21,9 @@ int spawn_tell(struct device *dev, enum worker_msg_type type, const void *payloa
  * it (bounded: a killed process holds no lock of ours). */
 void spawn_reap(struct device *dev);
 
-/* Workers that a drvdomd before us left: they serve on until their slot is taken up. */
-void spawn_find_strays(struct drvdomd *d);
+/* Workers that a drvdomd before us left: they serve on until their slot is taken up.  False: there
+ * are none. */
+bool spawn_find_strays(struct drvdomd *d);
 /* Ends the one of this slot, and waits for its end.  False: there is none. */
 bool spawn_end_stray(struct drvdomd *d, unsigned slot);
 

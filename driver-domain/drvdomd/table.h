@@ -13,7 +13,7 @@
 #include "transport/xen/stats.h"
 #include "transport/xen/xenbus.h"
 
-enum { TABLE_MAX = 512, ERRORS_KEPT = 32 };
+enum { TABLE_MAX = 512, ERRORS_KEPT = 32, CLASSES = 2, SPARES = 2 };
 
 struct drvdomd;
 
@@ -31,6 +31,8 @@ struct device {
     bool exchanging;      /* the worker lets go of the rings, for another medium */
     bool exchanged;       /* the frontend has to be told of the new medium */
     struct xenbus_dev xenbus;
+    struct xenbus_view view;   /* as it was last looked at */
+    struct loop_timer recheck; /* what was not looked at while a guest waited */
     struct loop_timer timer;   /* dwell and gap */
     struct loop_timer rewrite; /* a state that could not be written is tried again */
     enum xenbus_state unwritten;
@@ -60,17 +62,28 @@ struct dev_error {
     struct dev_id id;
 };
 
+/* See spare.h. */
+struct spare {
+    const char *program;
+    pid_t pid; /* 0: none */
+    int sock;
+    bool waiting;
+};
+
 struct drvdomd {
     struct loop loop;
     struct store *store;
     struct loop_fd store_watch, signals;
-    struct loop_timer housekeeping, targets, again;
+    struct loop_timer housekeeping, targets, again, refill;
     const char *bin_dir; /* where the worker programs are */
     struct box box;
     bool adopting; /* first scan: a predecessor's devices keep their slots */
     bool allow_test_kill;
     uint32_t workers_replaced; /* since we started */
-    pid_t stray[TABLE_MAX];    /* workers of the drvdomd before us, by slot; 0: none */
+    uint32_t replaced_told;    /* of them, dom0 knows */
+    struct spare spare[CLASSES][SPARES];
+    unsigned spares_lost;   /* ended by themselves, since a worker served last */
+    pid_t stray[TABLE_MAX]; /* workers of the drvdomd before us, by slot; 0: none */
     uint64_t last_drain_ns;
     struct device *dev[TABLE_MAX];
     struct dev_error errors[ERRORS_KEPT];

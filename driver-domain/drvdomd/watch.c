@@ -22,9 +22,15 @@
 /* How long a disk's new size may stay unnoticed. */
 #define TARGETS_NS UINT64_C(1000000000)
 
-static const struct backend_class *const classes[] = {&blk_backend_class, &net_backend_class};
+static const struct backend_class *const classes[CLASSES] = {&blk_backend_class,
+                                                             &net_backend_class};
 
 static const char BACKEND_TOKEN[] = "backends";
+
+const struct backend_class *watch_class(unsigned i)
+{
+    return classes[i];
+}
 
 static const struct backend_class *class_of(const char *kind)
 {

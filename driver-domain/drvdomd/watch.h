@@ -16,6 +16,9 @@ void watch_scan(struct drvdomd *d);
 /* Looks whether targets have changed, or can be had now. */
 void watch_targets(struct drvdomd *d);
 
+/* Number `i` of CLASSES. */
+const struct backend_class *watch_class(unsigned i);
+
 /* All devices that are still marked get another look, `ns` from now or earlier. */
 void watch_look_again(struct drvdomd *d, uint64_t ns);
 

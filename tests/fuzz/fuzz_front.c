@@ -18,6 +18,11 @@
 
 enum { SECTORS = 4096, QUEUES = 4 };
 
+static void no_predecessor(void *arg)
+{
+    (void)arg;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -86,6 +91,11 @@ static char *with_disk(const uint8_t *data, size_t size)
     return text;
 }
 
+static void no_predecessor(void *arg)
+{
+    (void)arg;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct backend_class *class = &blk_backend_class;
@@ -94,6 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dev_id id = {.domid = 7, .devid = 51712};
     /* In memory of exactly the promised size: a sanitizer sees any reach beyond. */
     uint8_t *payload = malloc(WORKER_PAYLOAD_MAX);
+    const struct backend_open open_at = {
+        .s = &s, .dir = "B", .id = &id, .take_over = no_predecessor};
     const struct backend_look at = {.s = &s, .dir = "B", .front_dir = "F"};
     struct blk_connect c;
     struct why why = {""};
@@ -102,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc;
 
     assert(payload);
-    if (class->open(&s, "B", &id, &dev, &why) == 0) {
+    if (class->open(&open_at, &dev, &why) == 0) {
         assert(class->publish(dev, &s, 1, "B") == 0);
         rc = class->read_front(dev, &s, 1, "F", payload, &why);
         if (rc >= 0) {

@@ -46,6 +46,7 @@ static const char *const common[] = {
     "clock_nanosleep",
     "nanosleep",
     "fstat",
+    "setpriority",     /* without capabilities: only downwards */
     "rseq",            /* a thread made just before the filter may only now */
     "set_robust_list", /* get to the first calls of its life */
     "newfstatat",
@@ -94,7 +95,13 @@ static int allow_ioctls(scmp_filter_ctx ctx, const unsigned long *requests)
     return 0;
 }
 
-static int filter(const struct sandbox_policy *p)
+/* Of this process: one is enough, for a sandbox is entered once. */
+static struct {
+    bool is, apart; /* prepared; in namespaces of its own */
+    scmp_filter_ctx filter;
+} prepared;
+
+static int make_filter(const struct sandbox_policy *p)
 {
     scmp_filter_ctx ctx;
     int rc;
@@ -114,9 +121,19 @@ static int filter(const struct sandbox_policy *p)
     /* Threads of a multi-queue worker exist by now: the filter must hold for all of them. */
     if (!rc)
         rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-    if (!rc)
-        rc = seccomp_load(ctx);
-    seccomp_release(ctx);
+    if (rc)
+        seccomp_release(ctx);
+    else
+        prepared.filter = ctx;
+    return rc;
+}
+
+static int load_filter(void)
+{
+    int rc = FILTERED ? seccomp_load(prepared.filter) : 0;
+
+    if (FILTERED)
+        seccomp_release(prepared.filter);
     return rc;
 }
 
@@ -130,15 +147,38 @@ static int drop_root(uid_t uid)
     return syscall(SYS_capset, &head, none) ? -errno : 0;
 }
 
-static int leave_namespaces(const char *empty_dir)
+static int leave_namespaces(void)
 {
     if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS))
         return -errno;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return -errno;
-    if (empty_dir && (chroot(empty_dir) || chdir("/")))
-        return -errno;
+    prepared.apart = true;
     return 0;
+}
+
+static int leave_root(const char *empty_dir)
+{
+    int rc = prepared.apart ? 0 : leave_namespaces();
+
+    if (!rc && empty_dir && (chroot(empty_dir) || chdir("/")))
+        rc = -errno;
+    return rc;
+}
+
+int sandbox_prepare(const struct sandbox_policy *p, const char **step)
+{
+    int rc = 0;
+
+    *step = "namespaces";
+    if (geteuid() == 0 && !p->needs_network)
+        rc = leave_namespaces();
+    if (rc)
+        return rc;
+    *step = "seccomp";
+    rc = make_filter(p);
+    prepared.is = !rc;
+    return rc;
 }
 
 int sandbox_enter(const struct sandbox_policy *p, const char *empty_dir, uid_t uid,
@@ -147,13 +187,17 @@ int sandbox_enter(const struct sandbox_policy *p, const char *empty_dir, uid_t u
     const struct rlimit none = {0, 0};
     int rc = 0;
 
+    if (!prepared.is)
+        rc = sandbox_prepare(p, step);
+    if (rc)
+        return rc;
     *step = "limits";
     /* A core dump would hold guests' data. */
     if (setrlimit(RLIMIT_CORE, &none))
         return -errno;
     if (geteuid() == 0) {
         *step = "namespaces";
-        rc = leave_namespaces(empty_dir);
+        rc = leave_root(empty_dir);
         if (rc)
             return rc;
         *step = "uid";
@@ -169,5 +213,5 @@ int sandbox_enter(const struct sandbox_policy *p, const char *empty_dir, uid_t u
     if (rc)
         return rc;
     *step = "seccomp";
-    return filter(p);
+    return load_filter();
 }

@@ -18,7 +18,15 @@ struct sandbox_policy {
      * root) and before the filter; may be NULL.  0 or -errno. */
     int (*threads)(void *arg);
     void *arg;
+    bool needs_network; /* until sandbox_enter() */
 };
+
+/*
+ * What can be done before it is known whom the process is for, so that less is left to do while
+ * somebody waits: namespaces (as root) and the filter's program; nothing is forbidden yet.  0, or
+ * -errno with *step naming what failed.  sandbox_enter() does it when nobody has.
+ */
+int sandbox_prepare(const struct sandbox_policy *p, const char **step) must_check;
 
 /*
  * Namespaces (mount, net, ipc, uts), root in an empty directory, uid and gid `uid`, no

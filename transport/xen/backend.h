@@ -27,6 +27,17 @@ struct backend_look {
     bool asked; /* the frontend is in state 7 (Reconfiguring) and waits for 8 */
 };
 
+/* What open() is given. */
+struct backend_open {
+    struct store *s;
+    const char *dir;
+    const struct dev_id *id;
+    /* To be called once all is read and before the disk or port is opened: who has it until now,
+     * and serves a guest, lets go of it. */
+    void (*take_over)(void *arg);
+    void *arg;
+};
+
 struct backend_class {
     const char *kind;                          /* "vbd": xenstore's word */
     const char *worker;                        /* program name in the directory of drvdomd */
@@ -34,10 +45,9 @@ struct backend_class {
     bool connect_at_initialised; /* block connects at frontend state 3, network only at 4
                                     (peers 3.1) */
 
-    /* Reads our own directory `dir` (toolstack keys), opens and checks the disk or port.  Must not
-     * leave anything behind when it fails.  *dev is the class's own object until close(). */
-    int (*open)(struct store *s, const char *dir, const struct dev_id *id, void **dev,
-                struct why *why);
+    /* Reads our own directory (toolstack keys), opens and checks the disk or port.  Must not leave
+     * anything behind when it fails.  *dev is the class's own object until close(). */
+    int (*open)(const struct backend_open *at, void **dev, struct why *why);
     void (*close)(void *dev);
 
     /* Writes every feature and size key, before state 2 and again before state 4. */

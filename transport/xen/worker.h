@@ -5,7 +5,8 @@
  *                       SETUP (once, with descriptors)  CONNECT  DISCONNECT  LIMITS  QUIT
  *                       RESUME (a CONNECT that goes on where a dead worker stopped)
  *                       TEST_STEP (die at a step: teststep.h)
- *   worker -> drvdomd   READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
+ *   worker -> drvdomd   WAITING (started, as far as one can be without a device)
+ *                       READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
  *                       ADAPTED (LIMITS are in force)  NOTE (the class's own; also for a successor)
  *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
  * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
@@ -47,6 +48,7 @@ enum worker_msg_type {
     WORKER_FAULT,
     WORKER_ADAPTED,
     WORKER_NOTE,
+    WORKER_WAITING,
 };
 
 /* The device that a worker serves. */

@@ -18,6 +18,7 @@
 
 #include "transport/base/log.h"
 #include "transport/base/msg.h"
+#include "transport/base/ticks.h"
 #include "transport/xen/teststep.h"
 
 /* What gntdev and evtchn need at connect, per request and at disconnect. */
@@ -26,6 +27,8 @@ static const unsigned long xen_ioctls[] = {
     IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_GNTDEV_GRANT_COPY,      IOCTL_EVTCHN_BIND_INTERDOMAIN,
     IOCTL_EVTCHN_UNBIND,           IOCTL_EVTCHN_NOTIFY,          0,
 };
+
+enum { IOCTLS_MAX = 32 };
 
 static int reply(struct worker *w, enum worker_msg_type type, int err, const char *text)
 {
@@ -65,6 +68,12 @@ void worker_disconnected(struct worker *w)
         (void)reply(w, WORKER_DISCONNECTED, 0, NULL);
 }
 
+void worker_lower_priority(void)
+{
+    if (setpriority(PRIO_PROCESS, 0, 0))
+        log_debug("priority: %s", strerror(errno));
+}
+
 void worker_note(struct worker *w, const void *note, size_t len)
 {
     struct worker_msg m = {.type = WORKER_NOTE, .version = WORKER_VERSION, .id = w->id};
@@ -97,6 +106,7 @@ static void on_connect(struct worker *w, const struct worker_msg *m)
     }
     w->connected = true;
     (void)reply(w, WORKER_CONNECTED, 0, NULL);
+    worker_lower_priority();
 }
 
 static void begin_quit(struct worker *w)
@@ -205,13 +215,16 @@ static int map_box(struct worker *w, const struct worker_box *granted, int fd)
     return 0;
 }
 
+/* No limit of time: drvdomd sends it or ends, and then so does the socket. */
 static int receive(struct worker *w, struct worker_msg *m, int *fds, int *nfds)
 {
     struct pollfd p = {.fd = w->sock, .events = POLLIN};
     int rc;
 
-    if (poll(&p, 1, 10000) <= 0)
-        return -ETIMEDOUT;
+    while ((rc = poll(&p, 1, -1)) < 0 && errno == EINTR)
+        ;
+    if (rc < 0)
+        return -errno;
     rc = worker_recv(w->sock, m, fds, nfds);
     return rc > 0 ? 0 : rc < 0 ? rc : -EPIPE;
 }
@@ -250,35 +263,59 @@ static int start_threads(void *arg)
     return w->ops->threads ? w->ops->threads(w) : 0;
 }
 
-static int enter_sandbox(struct worker *w, struct why *why)
+/* `ioctls` has room for IOCTLS_MAX and lives as long as the policy. */
+static struct sandbox_policy policy(struct worker *w, unsigned long *ioctls)
 {
-    unsigned long ioctls[32];
-    struct sandbox_policy p = {
-        .syscalls = w->ops->sandbox.syscalls, .ioctls = ioctls, .threads = start_threads, .arg = w};
+    struct sandbox_policy p = {.syscalls = w->ops->sandbox.syscalls,
+                               .needs_network = w->ops->sandbox.needs_network,
+                               .ioctls = ioctls,
+                               .threads = start_threads,
+                               .arg = w};
     const unsigned long *more = w->ops->sandbox.ioctls;
-    const char *step = "";
     size_t n = ARRAY_SIZE(xen_ioctls) - 1;
-    int rc;
 
     memcpy(ioctls, xen_ioctls, sizeof(xen_ioctls));
-    for (; more && *more && n + 1 < ARRAY_SIZE(ioctls); more++)
+    for (; more && *more && n + 1 < IOCTLS_MAX; more++)
         ioctls[n++] = *more;
     ioctls[n] = 0;
-    rc = sandbox_enter(&p, WORKER_EMPTY_DIR, WORKER_UID_BASE + w->id.slot, &step);
-    return rc ? why_set(why, rc, "sandbox: %s: %s", step, strerror(-rc)) : 0;
+    return p;
 }
 
-static int start(struct worker *w, struct why *why)
+/* All that is the same for every device: mostly long before there is one. */
+static int prepare(struct worker *w, const struct sandbox_policy *p, struct why *why)
 {
-    struct worker_msg m;
-    int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
-    int used, rc;
+    struct worker_msg m = {.type = WORKER_WAITING, .version = WORKER_VERSION};
+    const char *step = "";
+    int rc;
 
+    ticks_calibrate();
     rc = grant_open(&w->grant);
     if (rc)
         return why_set(why, rc, "/dev/xen/gntdev: %s; is the xen-gntdev module loaded?",
                        strerror(-rc));
+    rc = sandbox_prepare(p, &step);
+    if (rc)
+        return why_set(why, rc, "sandbox: %s: %s", step, strerror(-rc));
+    rc = worker_send(w->sock, &m, NULL, 0);
+    return rc == -EPIPE ? 0 : rc; /* that drvdomd is gone is noticed next */
+}
+
+/* -EPIPE without a reason: drvdomd has ended before it needed us. */
+static int start(struct worker *w, struct why *why)
+{
+    unsigned long ioctls[IOCTLS_MAX];
+    struct sandbox_policy p = policy(w, ioctls);
+    struct worker_msg m;
+    const char *step = "";
+    int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
+    int used, rc;
+
+    rc = prepare(w, &p, why);
+    if (rc)
+        return rc;
     rc = receive_setup(w, &m, fds, &nfds, &used);
+    if (rc == -EPIPE)
+        return rc;
     if (rc)
         return why_set(why, rc, "no usable SETUP message: %s", strerror(-rc));
     rc = w->ops->setup(w, m.payload, m.payload_len, fds + used, nfds - used, why);
@@ -287,12 +324,8 @@ static int start(struct worker *w, struct why *why)
     rc = loop_add(&w->loop, &w->sock_watch, EPOLLIN);
     if (rc)
         return why_set(why, rc, "epoll: %s", strerror(-rc));
-    /* Started with drvdomd's priority, for a guest may wait for us; from now on it is for the
-     * guests' own load, which must not keep drvdomd from starting the next one.  Threads inherit
-     * it. */
-    if (setpriority(PRIO_PROCESS, 0, 0))
-        log_debug("priority: %s", strerror(errno));
-    return enter_sandbox(w, why);
+    rc = sandbox_enter(&p, WORKER_EMPTY_DIR, WORKER_UID_BASE + w->id.slot, &step);
+    return rc ? why_set(why, rc, "sandbox: %s: %s", step, strerror(-rc)) : 0;
 }
 
 static int say_ready(struct worker *w)
@@ -333,6 +366,8 @@ int worker_run(const struct worker_ops *ops)
     if (rc)
         return 1;
     rc = start(&w, &why);
+    if (rc == -EPIPE && !why.text[0])
+        return 0;
     if (rc) {
         log_error("%s", why.text);
         (void)reply(&w, WORKER_FAILED, rc, why.text);

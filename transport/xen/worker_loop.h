@@ -2,7 +2,8 @@
  * The frame of every worker: one device, one socket to drvdomd, one sandbox.  A device class fills
  * in struct worker_ops; main() is `return worker_run(&ops)`.
  *
- * Order: socket -> gntdev opened -> BOX, SETUP received -> ops->setup -> sandbox -> READY ->
+ * Order: socket -> gntdev opened, sandbox prepared -> WAITING -> BOX, SETUP received (at once, or
+ * when a device needs a worker that is started already) -> ops->setup -> sandbox -> READY ->
  * CONNECT ... Nothing that a peer wrote is looked at before the sandbox stands.
  */
 #ifndef DRVDOM_XEN_WORKER_LOOP_H
@@ -67,6 +68,10 @@ int worker_run(const struct worker_ops *ops);
 void worker_fault(struct worker *w, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void worker_disconnected(struct worker *w);
+/* A process is started with drvdomd's priority, and so are its threads, for a guest may wait for
+ * it. Each thread calls this when it serves: the guests' load must not keep drvdomd from its work.
+ */
+void worker_lower_priority(void);
 /* Tells drvdomd something of the class's own (backend.h, note): at most WORKER_PAYLOAD_MAX bytes.
  */
 void worker_note(struct worker *w, const void *note, size_t len);
