@@ -240,8 +240,10 @@ int keys_write_daemon_state(struct store *s, enum keys_daemon_state state)
     if (state == KEYS_STARTING && store_rm(s, 0, DEVICE_ERRORS_DIR) == -EACCES)
         log_warn("errors of failed devices cannot be kept: no right to write below our home");
     (void)drvdom_dir(dir, sizeof(dir));
-    if (state == KEYS_STARTING)
-        (void)!drvdom_rm_adopted(s, 0, dir); /* -ENOENT: we have no predecessor */
+    if (state == KEYS_STARTING) { /* -ENOENT: we have no predecessor */
+        (void)!drvdom_rm_adopted(s, 0, dir);
+        (void)!drvdom_rm_worker_restarts(s, 0, dir);
+    }
     rc = drvdom_set_version(s, 0, dir, DRVDOM_VERSION);
     if (rc)
         return rc;
