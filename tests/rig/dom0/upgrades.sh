@@ -13,7 +13,8 @@ upgrade() {
 }
 
 upgrades() {            # TIMES
-    local n=0 used
+    local n=0 used from
+    from=$(wc -l <"$RIG_LOG/guest-dd.log")
     while [ $n -lt "$1" ]; do
         sleep 1
         n=$((n + 1)) used=$(log_count 'upgrade: this version is in use')
@@ -23,6 +24,8 @@ upgrades() {            # TIMES
     done
     sleep 1
     load_running
+    tail -n +"$from" "$RIG_LOG/guest-dd.log" | sed -n 's/.*: served again \([0-9]*\) us after the loss.*/\1/p' |
+        percentiles upgrade.served us
 }
 
 # What one guest's request waits at most, as the guest sees it, when it asks for nothing else.

@@ -9,7 +9,6 @@ recovery_dd
 recovery_guests /run/disk0.img /dev/ram0
 load_start
 upgrades "${TIMES:-3}"
-outages
 recovery_load_end 60
 upgrade_stall
 recovery_over
