@@ -48,6 +48,14 @@ recovery_guest() {      # NAME NUMBER DISK...
         "vif=[\"mac=00:16:3e:00:00:$number,bridge=xenbr0,backend=dd\"]"
 }
 
+# write_cost GUEST DEV NAME: what one write of 4 KiB takes, alone and with 31 others, each block written once
+write_cost() {
+    # shellcheck disable=SC2034 # fio_figures's
+    FIO_FILE=$2 FIO_SIZE=2m
+    fio_figures "$1" "write.$3.qd1" --rw=randwrite --bs=4k --iodepth=1 --offset=0
+    fio_figures "$1" "write.$3.qd32" --rw=randwrite --bs=4k --iodepth=32 --offset=2m
+}
+
 # --- load -------------------------------------------------------------------------------------------
 
 # Until load_stop: on each disk of g1 rounds of random writes at depth 32, each round with data of its

@@ -13,6 +13,11 @@ guard_start
 pci_give "$NVME" "$NIC"
 recovery_dd "pci=['$NVME', '$NIC']" "extra=\"$QUIET sysrq_always_enabled\""
 recovery_guests /dev/nvme0n1 /data/sparse.img
+# What it costs that an answered write survives: a block device; blocks that a sparse file has to find a place
+# for, then the same ones again.
+write_cost g1 /dev/xvda block
+write_cost g1 /dev/xvdb sparse
+write_cost g1 /dev/xvdb file
 load_start
 domain_deaths "${DESTROYS:-10}" "${PANICS:-3}" "${HANGS:-1}"
 recovery_end 120
