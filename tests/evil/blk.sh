@@ -44,7 +44,7 @@ rows=("$@")
 # One connection from the first row to the last: it must never be closed.  (A guest that connects while
 # R17 lets the driver domain map nothing is refused, rightly; so this one does not connect again.)
 victim() {
-    exec timeout 900 "$fx" in "$dir" 8 -- "$BIN/drvdom-blkfront" --devid 51712 verify --window 100 \
+    exec timeout 7200 "$fx" in "$dir" 8 -- "$BIN/drvdom-blkfront" --devid 51712 verify --window 100 \
         --seconds 900 --sectors 8192 --depth 4 --no-discard --json
 }
 victim_windows() { # at least so many in which it was served

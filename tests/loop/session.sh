@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Sourced by tests on fakexen: a session with one driver domain (5) that runs the shipped drvdomd, guests,
 # and what is counted to see that nothing stays behind.
+#   SESSION_TIME  seconds after which drvdomd is ended even if whoever started it hangs: far beyond any busy machine's need
 #   BIN   where the programs are (default build/debug/bin)
 # shellcheck disable=SC2034 # used by whoever sources this
 
@@ -54,7 +55,7 @@ session_start() {
         program=(unshare --pid --fork --kill-child --mount-proc "$BIN/../test/keeper" "$BIN" "${keeper[@]}")
     # Tests have several queues however few processors there are.
     # Who is to look at every process finds no worker in reserve, unless it says so.
-    DRVDOM_SPARES=${DRVDOM_SPARES:-0} DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout "${SESSION_TIME:-600}" \
+    DRVDOM_SPARES=${DRVDOM_SPARES:-0} DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout "${SESSION_TIME:-7200}" \
         "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "${program[@]}" >"$dir/dd.log" 2>&1 &
     dd_job=$!
     soon grep -q ' ready$' "$dir/dd.log" || { cat "$dir/dd.log"; exit 1; }
