@@ -19,6 +19,7 @@ struct verify {
     generation latest, *gen;
     uint8_t *busy; /* being written or read: no other request may touch it */
     bool no_discard;
+    bool last; /* check of all: it is of another shape, and not what was to be measured */
 };
 
 /* ---- one request ---- */
@@ -84,7 +85,7 @@ static void end_window(struct verify *v, uint64_t now)
 {
     uint64_t ns = now - v->window_ns;
 
-    if (!v->o->window || ns < (uint64_t)v->o->window_ms * 1000000)
+    if (v->last || !v->o->window || ns < (uint64_t)v->o->window_ms * 1000000)
         return;
     v->o->window(&v->load.hist, ns);
     hist_merge(&v->r->hist, &v->load.hist);
@@ -250,6 +251,8 @@ static int run(struct verify *v, enum load_next (*next)(struct load *, struct bf
     v->load.rc = 0;
     v->next_sector = v->from;
     rc = load_run(&v->load);
+    if (v->last)
+        return rc;
     hist_merge(&v->r->hist, &v->load.hist);
     v->r->ns += v->load.ended_ns - v->load.began_ns;
     return rc;
@@ -296,8 +299,10 @@ int verify_random(struct bf_conn *c, const struct verify_options *o, struct veri
         v->load.every_ns = UINT64_C(1000000000) / o->rate;
     if (!rc)
         rc = run(v, next_random);
-    if (!rc)
+    if (!rc) {
+        v->last = true;
         rc = run(v, next_read);
+    }
     if (v)
         end(v);
     free(v);

@@ -31,7 +31,7 @@ enum { VERIFY_SECTORS = 65536 }; /* 32 MiB */
 
 struct verify_result {
     uint64_t writes, reads, others, checked; /* checked: sectors compared */
-    struct hist hist;
+    struct hist hist;                        /* this and ns: without verify_random's last check */
     uint64_t ns;
 };
 
