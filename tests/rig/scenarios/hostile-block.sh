@@ -1,5 +1,5 @@
 # summary: every hostile block frontend that a guest can be, on Xen, beside a guest whose data is verified
-# timeout: 900
+# timeout: 860
 # files: test-domain tests/rig/dom0/blkfront.sh tests/evil/beside.awk build/release/bin/drvdom-blkfront build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash disable=SC2016
 . /rig/tests/rig/dom0/blkfront.sh
@@ -10,7 +10,7 @@
 ROWS=$(echo "${ROWS:-R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R16 R18 \
 B1 B2 B3 B4 B5 B6 B7 B9 B10 B11 B12 B13 B14 B15 B16 B18 B19 B20 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S12}" | tr , ' ')
 XENSTORE_CONTROL=/rig/build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
-VICTIM="--devid 51712 verify --rate 500 --depth 4 --window 200 --seconds 3600 --sectors 8192 --no-discard --json"
+VICTIM="--devid 51712 verify --rate 250 --depth 4 --window 200 --seconds 3600 --sectors 8192 --no-discard --json"
 
 # One row that is wrong must not hide the others: told now, and the scenario fails at its end.
 bad=
@@ -93,27 +93,39 @@ $hook_of_guest
 END"
 hooks "/local/domain/$evil/data/rig" &
 
-# Disks that take their memory now and not later; then the measures: alone, and beside a polite guest.
-blkfront evil 60 --devid 51712 write --sectors 65536
+# The measure: beside a polite guest.  (One virtual second of work is 20 real ones in the machine icount: what
+# is not about time is left to the other machine.)
+sectors=8192
+[ "$MACHINE" = icount ] || sectors=65536 # disks that take their memory now and not later
+blkfront evil 60 --devid 51712 write --sectors $sectors
 blkfront victim 60 --devid 51712 write --sectors 8192
 victim_start
-sleep 3
-victim_end /tmp/alone
-victim_start
 began=$(now_of evil)
-blkfront evil 60 --devid 51712 verify --seconds 4 --depth 32 --sectors 65536
+blkfront evil 60 --devid 51712 verify --seconds 2 --depth 32 --sectors $sectors
 say "the polite guest: $(cat /tmp/blkfront.out)"
 row_line polite "$began" "$(now_of evil)"
 victim_end /tmp/polite
-say "p99 of the victim: alone $(sed -n 's/^all //p' /tmp/alone) us, beside a polite guest $(sed -n 's/^all //p' /tmp/polite) us"
+say "p99 of the victim beside a polite guest: $(sed -n 's/^all //p' /tmp/polite) us, sectors checked"
 
-blkfront evil 120 --devid 51712 misbehave R4 R16 B10 B12 S5 S10
+[ "$MACHINE" = icount ] || blkfront evil 120 --devid 51712 misbehave R4 R16 B10 B12 S5 S10
 before=$(memory "$evil")
 victim_start
-blkfront evil 300 --devid 51712 --hook "'sh /tmp/hook'" --json misbehave "$ROWS" '|| true'
-cp /tmp/blkfront.out /tmp/rows.json
-blkfront evil 30 --devid 51728 --json misbehave B8 '|| true'
-cat /tmp/blkfront.out >>/tmp/rows.json
+: >/tmp/rows.json
+some_rows() {   # DEVICE ROW...: tells them at once; the machine may not live to the end
+    local dev=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    blkfront evil 300 --devid "$dev" --hook "'sh /tmp/hook'" --json misbehave "$@" '|| true'
+    cat /tmp/blkfront.out >>/tmp/rows.json
+    say "$(sed -n 's/^{"row":"\([^"]*\)","result":"\([^"]*\)".*"text":"\(.*\)"}$/\1 \2 \3,/p' /tmp/blkfront.out | tr '\n' ' ')"
+}
+set --
+for r in $ROWS; do
+    set -- "$@" "$r"
+    [ $# -lt 6 ] || { some_rows 51712 "$@"; set --; }
+done
+some_rows 51712 "$@"
+some_rows 51728 B8
 victim_end /tmp/beside
 xl block-detach evil xvdb || fail "the read-only disk cannot be detached"
 
@@ -128,17 +140,15 @@ grep -v '^all' /tmp/polite /tmp/beside | sed 's/^[^:]*://' >/tmp/windows
 cat /tmp/rows.done >>/tmp/rows
 awk -v windows=/tmp/windows -f /rig/tests/evil/beside.awk /tmp/rows || wrong "beside some row the victim was not served"
 polite=$(sed -n 's/^all \([0-9]*\).*/\1/p' /tmp/polite) beside=$(sed -n 's/^all \([0-9]*\).*/\1/p' /tmp/beside)
-alone=$(sed -n 's/^all \([0-9]*\).*/\1/p' /tmp/alone)
-figure victim.p99.alone "$alone" us
 figure victim.p99.polite "$polite" us
 figure victim.p99.hostile "$beside" us
 figure victim.p99.rise $((beside * 100 / polite - 100)) %
 blkfront evil 60 --devid 51712 verify --ops 200
-flat "$before" "$(memory "$evil")" || wrong "the driver domain's memory has grown: $before, now $(memory "$evil")"
+[ "$MACHINE" = icount ] || flat "$before" "$(memory "$evil")" || wrong "the driver domain's memory has grown: $before, now $(memory "$evil")"
 
 # S9: whole guests die, and Xen must have let go of all their pages.
 states='initialised connected busy closing'
-[ "$MACHINE" != icount ] || states=busy
+[ "$MACHINE" != icount ] || states=
 for s in $states; do
     blkfront_guest mortal 'disk=["format=raw,vdev=xvda,access=rw,backend=dd,target=/dev/nullb0"]'
     id=$(domid mortal)

@@ -20,19 +20,16 @@ start_guest() {         # NAME
         echo $? >fio.rc) & sleep 1'
     works_on "$1" "the start"
 }
-ops() { # GUEST: blocks that it has written so far
-    guest_do "$1" 'awk "{ print \$5 }" /sys/block/xvda/stat'
-}
 works_on() {            # GUEST WHAT: both ends connected, the load goes on, the network answers
-    local id before
+    local id
     id=$(domid "$1")
     wait_for 30 "the disk of domain $id to be connected" both_connected "$id" "$dd" vbd 51712
     wait_for 30 "its network to be connected" both_connected "$id" "$dd" vif 0
-    guest_do "$1" '[ ! -e /tmp/fio.rc ] || { tail -n 20 /tmp/fio.out; exit 1; }'
-    guest_do "$1" 'n=0; while ! ping -c 1 -W 1 10.7.0.1 >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 20 ] || exit 1; done'
-    before=$(ops "$1")
-    guest_do "$1" 'sleep 1'
-    [ "$(ops "$1")" -gt "$before" ] || fail "after $2 the load of $1 stands still"
+    guest_do "$1" 'written() { awk "{ print \$5 }" /sys/block/xvda/stat; }
+        before=$(written); n=0
+        while ! ping -c 1 -W 1 10.7.0.1 >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 20 ] || { echo "no answer to a ping"; exit 1; }; done
+        sleep 1; [ ! -e /tmp/fio.rc ] || { tail -n 20 /tmp/fio.out; exit 1; }
+        [ "$(written)" -gt "$before" ] || { echo "the load stands still"; exit 1; }'
     say "after $2: $1 is domain $id, the load goes on"
 }
 check_guest() {         # GUEST: nothing was lost, nothing was said
