@@ -1,5 +1,6 @@
 # summary: every hostile network frontend that a guest can be, on Xen, beside guests whose traffic is verified
-# timeout: 600
+# timeout: 840
+# machine: icount
 # files: test-domain front tests/rig/dom0/netfront.sh
 # shellcheck shell=dash disable=SC2016,SC2086,SC2046
 . /rig/tests/rig/dom0/netfront.sh
@@ -11,7 +12,7 @@ N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14 N15 N16 N17 N18 N19 N20 N21 N22 N
 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10"
 
 memory() {      # GUEST-ID: "worker drvdomd available" KiB, as drvdomd says it at each connection
-    sed -n "s/.*vif $1\/0: connected (resident: worker \([0-9]*\) KiB, drvdomd \([0-9]*\) KiB; available \([0-9]*\) KiB).*/\1 \2 \3/p" \
+    sed -n "s/.*vif $1\/0: connected (resident: worker \([0-9]*\) KiB, drvdomd \([0-9]*\) KiB.*; available \([0-9]*\) KiB).*/\1 \2 \3/p" \
         "$RIG_LOG/guest-dd.log" | tail -n 1
 }
 flat() {        # BEFORE AFTER
