@@ -177,7 +177,7 @@ image_nettools() {
     fetch_nettools
     guest_userland "$d"
     add_programs "$d" usr/bin/iperf3 sbin/ethtool
-    add_modules "$d" xen-netfront
+    add_modules "$d" xen-netfront 8021q
     pack "$d" "$IMG/guest-net.cpio"
 }
 
