@@ -22,13 +22,6 @@ net_up large 10.0.2.17/24 $OUTSIDE_GATEWAY
 guest_do behind 'ip link set eth0 mtu 9000'
 net_up behind 10.8.0.2/24 10.8.0.1
 
-# copy FROM TO ADDRESS MIB: a TCP stream that must arrive as it was sent
-copy() {
-    guest_do "$2" 'rm -f /tmp/y; (nc -l -p 5000 >/tmp/y) >/dev/null 2>&1 &'
-    guest_do "$1" "dd if=/dev/urandom of=/tmp/x bs=64k count=$(($4 * 16)) 2>/dev/null; sleep 0.5; nc -w 10 $3 5000 </tmp/x; md5sum </tmp/x >/tmp/sum" 120
-    sleep 1
-    assert_eq "sum of what $1 sent to $2" "$(guest_do "$2" 'md5sum </tmp/y; rm /tmp/y')" "$(guest_do "$1" 'cat /tmp/sum; rm /tmp/x')"
-}
 no_bad_sums() {
     guest_do "$1" 'awk "/^Tcp: [0-9]/ { exit \$NF != 0 }" /proc/net/snmp' || fail "$1 has seen bad TCP checksums"
 }
@@ -42,15 +35,15 @@ guest_do large "ping -c 3 -W 1 -s 8000 $OUTSIDE_GATEWAY >/dev/null 2>&1; true" 3
 guest_do small "ping -c 3 -W 1 -s 8000 $OUTSIDE_GATEWAY >/dev/null 2>&1; true" 30
 
 # between guests of one bridge, different MTUs
-copy small large 10.0.2.17 4
-copy large small 10.0.2.15 4
+copy_check small large 10.0.2.17 4
+copy_check large small 10.0.2.15 4
 guest_do large 'ping -c 3 -W 2 -s 1400 10.0.2.15 >/dev/null' 20
 say "4 MiB each way between guests of MTU 1500 and 9000"
 
 # path MTU: the small guest says that it takes large segments, the router on the way knows better
 guest_do small 'ip route add 10.8.0.0/24 via 10.0.2.16 advmss 8960'
 guest_do behind 'ip route add 10.0.2.0/24 via 10.8.0.1'
-copy behind small 10.0.2.15 2
+copy_check behind small 10.0.2.15 2
 told=$(guest_do behind 'awk "/^Icmp: [0-9]/ { print \$5 }" /proc/net/snmp')
 [ "$told" -ge 1 ] || fail "no router has told the guest behind about the path's MTU"
 say "2 MiB over a path of smaller MTU, which the router told ($told messages)"
