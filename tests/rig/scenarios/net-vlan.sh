@@ -10,21 +10,18 @@ dd_start dd memory=128
 dd=$(domid dd)
 guest_start a memory=112 'vif=["mac=00:16:3e:00:00:01,bridge=xenbr1,backend=dd"]'
 guest_stop a            # without vlan=: in the bridge's default one
-# xl 4.17 does not know vlan=: the key is written as a newer xl does, before the backend looks.
+# xl 4.17 does not know vlan=: the key is written as a newer xl does, while the backend cannot look.
 vlan_guest() {          # NAME N VLAN
     guest_start "$1" memory=112
     id=$(domid "$1")
-    d=/local/domain/$dd/backend/vif/$id/0 f=/local/domain/$id/device/vif/0
-    xenstore-write "$f/backend" "$d" "$f/backend-id" "$dd" "$f/state" 1 "$f/handle" 0 "$f/mac" "00:16:3e:00:00:0$2" \
-        "/libxl/$id/device/vif/0/frontend" "$f" "/libxl/$id/device/vif/0/backend" "$d"
-    xenstore-chmod "$f" "n$id" "r$dd"
-    for key in backend backend-id state handle mac; do xenstore-chmod "$f/$key" "n$id" "r$dd"; done
-    xenstore-write "$d/frontend" "$f" "$d/frontend-id" "$id" "$d/online" 1 "$d/mac" "00:16:3e:00:00:0$2" \
-        "$d/bridge" xenbr1 "$d/handle" 0 "$d/type" vif "$d/script" none "$d/hotplug-status" "" "$d/vlan" "$3" "$d/state" 1
-    # the directory last: before that the backend cannot see it, afterwards it must be able to read all
-    for key in /frontend /frontend-id /online /mac /bridge /handle /type /script /hotplug-status /vlan /state ''; do
-        xenstore-chmod "$d$key" "n$dd" "r$id"
-    done
+    d=/local/domain/$dd/backend/vif/$id/0
+    xl pause dd
+    xl network-attach "$1" "mac=00:16:3e:00:00:0$2" bridge=xenbr1 backend=dd >/tmp/attach 2>&1 &
+    attach=$!
+    wait_for 10 "xl to write the device of $1" xenstore-exists "$d/state"
+    xenstore-write "$d/vlan" "$3"       # with its directory's permissions
+    xl unpause dd
+    wait $attach || fail "xl network-attach $1: $(cat /tmp/attach)"
     wait_for 20 "$1 to be connected" both_connected "$id" "$dd" vif 0
     say "$1 is in VLAN $3"
 }
