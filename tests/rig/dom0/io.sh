@@ -31,10 +31,13 @@ net_up() {
 # copy_check FROM TO ADDRESS MIB: random bytes over TCP, which must arrive as they were sent.  (The
 # receiver's input is never at its end: busybox's nc would say so to the sender, and that would stop.)
 copy_check() {
+    local began
     guest_do "$2" 'rm -f /tmp/y /tmp/open /tmp/got; mkfifo /tmp/open
         (nc -l -p 5000 <>/tmp/open >/tmp/y; wc -c </tmp/y >/tmp/n; md5sum </tmp/y >/tmp/got) >/dev/null 2>&1 &'
-    guest_do "$1" "dd if=/dev/urandom of=/tmp/x bs=64k count=$(($4 * 16)) 2>/dev/null; md5sum </tmp/x >/tmp/sum
-        sleep 0.5; nc $3 5000 </tmp/x" 180
+    guest_do "$1" "dd if=/dev/urandom of=/tmp/x bs=64k count=$(($4 * 16)) 2>/dev/null; md5sum </tmp/x >/tmp/sum; sleep 0.5" 60
+    began=$(uptime_now)
+    guest_do "$1" "nc $3 5000 </tmp/x" 180
+    say "  $4 MiB from $1 to $2 in $(elapsed "$began") s; $(guest_do "$1" "awk '/^Tcp: [0-9]/ { print \$13 }' /proc/net/snmp") segments of $1 repeated so far"
     assert_eq "sum of $4 MiB from $1 to $2" "$(guest_do "$2" 'n=0; while [ ! -s /tmp/got ]; do
         n=$((n + 1)); [ $n -lt 100 ] || break; usleep 100000; done; cat /tmp/n /tmp/got; rm -f /tmp/y' | tr '\n' ' ')" \
         "$(($4 * 1048576)) $(guest_do "$1" 'cat /tmp/sum; rm -f /tmp/x') "
