@@ -248,12 +248,22 @@ static void before(struct evil *e, const struct row *row)
 
 static enum row_result after(struct evil *e)
 {
+    enum row_result result;
+    char text[ROW_TEXT_MAX];
+
     ROW_TRY(evil_again(e));
     e->want = e->base;
     e->c->watched = true;
-    ROW_TRY(evil_connect(e));
-    ROW_TRY(evil_serves(e));
-    return evil_again(e);
+    result = evil_connect(e);
+    if (result == ROW_OK)
+        result = evil_serves(e);
+    if (result == ROW_OK)
+        return evil_again(e);
+    /* The next row shall begin where it expects to, and this one keep its own reason. */
+    memcpy(text, e->text, sizeof(text));
+    (void)evil_again(e);
+    memcpy(e->text, text, sizeof(text));
+    return result;
 }
 
 int misbehave(struct nf_conn *c, const struct nf_want *want, const struct traffic_options *traffic,

@@ -27,6 +27,7 @@ if [ "${1:-}" = --hook ]; then
     exit 1
 fi
 
+export SESSION_TIME=${SESSION_TIME:-850} # all rows on a busy machine
 # Room for about a dozen devices, so that using it up (S12) does not take long.
 export XENSTORED_ARGS=${XENSTORED_ARGS:--E 450}
 # Memory that a sanitizer keeps back would look like growth; what is left of that is allowed for.  Its search
@@ -73,7 +74,7 @@ no_growth() { # before, after: a queue's 3 MiB of buffers, there from the start,
 }
 
 misbehave() {
-    FRONT_TIME=300 front 7 --to "$(mac 10)" --hook "$(printf '%q ' "$0" --hook "$fx" "$dir")" misbehave "$@"
+    FRONT_TIME=500 front 7 --to "$(mac 10)" --hook "$(printf '%q ' "$0" --hook "$fx" "$dir")" misbehave "$@"
 }
 catalogue() {
     local rc skipped

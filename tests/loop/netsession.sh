@@ -22,9 +22,10 @@ attach() { timeout 30 "$fx" attach-vif "$dir" "$1" 5 "${DEVID:-0}" "${2-br0}" "$
 detach() { timeout 40 "$fx" detach "$dir" vif "$1" 5 "${DEVID:-0}"; }
 mac() { printf '00:16:3e:00:%02x:00' "$1"; }
 front() { timeout "${FRONT_TIME:-120}" "$fx" in "$dir" "$1" -- "$BIN/drvdom-netfront" --devid 0 "${@:2}"; }
-# A guest that sends back what comes, in the background.
+# A guest that sends back what comes, in the background, as long as the session may last: however slow the
+# machine is, it must not end before echo_stop.
 echo_start() { # guest, options...
-    front "$1" "${@:2}" echo >"$dir/echo$1.log" 2>&1 &
+    FRONT_TIME=${SESSION_TIME:-600} front "$1" "${@:2}" echo >"$dir/echo$1.log" 2>&1 &
     echo $! >"$dir/echo$1.pid"
     soon grep -q 'echo ready' "$dir/echo$1.log"
 }
