@@ -21,12 +21,12 @@ flat() {        # BEFORE AFTER
         exit !(NF == 6 && $4 <= $1 + 1024 && $5 <= $2 + 512 && $6 >= $3 - 4096) }'
 }
 
-dd_start dd memory=192
+dd_start dd memory=160
 dd=$(domid dd)
-nf_guest victim 1 memory=112
-nf_guest vecho 2 memory=112
-nf_guest evil 3 memory=112
-nf_guest eecho 4 memory=112
+nf_guest victim 1 memory=144
+nf_guest vecho 2 memory=144
+nf_guest evil 3 memory=144
+nf_guest eecho 4 memory=144
 evil=$(domid evil)
 echo_start vecho
 echo_start eecho
@@ -56,7 +56,7 @@ echo_end vecho
 
 # S9: whole guests die, and Xen must have let go of all their pages.
 for s in connected busy; do
-    nf_guest mortal 5 memory=112
+    nf_guest mortal 5 memory=144
     id=$(domid mortal)
     guest_do mortal "drvdom-netfront --devid 0 hold $s >/tmp/held 2>&1 & n=0
         while ! grep -q holding /tmp/held; do n=\$((n + 1)); [ \$n -lt 100 ] || exit 1; usleep 100000; done"

@@ -12,7 +12,7 @@ dd_start dd memory=192
 dd=$(domid dd)
 guest_start pinger memory=112 'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
 for n in 2 3 4; do
-    nf_guest "hog$n" $n memory=112
+    nf_guest "hog$n" $n memory=144
 done
 # As an administrator has it: the driver domain goes before its guests.
 xl sched-credit2 -d dd -w 2048 >/dev/null 2>&1 || fail "no weight for dd"
