@@ -28,6 +28,10 @@ nf_guest vecho 2 memory=144
 nf_guest evil 3 memory=144
 nf_guest eecho 4 memory=144
 evil=$(domid evil)
+# Their traffic shall run all the time, but need not fill the processor: idle time costs this machine nothing.
+for g in victim vecho; do
+    xl sched-credit2 -d $g -c 15 >/dev/null || fail "no cap for $g"
+done
 echo_start vecho
 echo_start eecho
 victim_start victim "$(nf_mac 2)"

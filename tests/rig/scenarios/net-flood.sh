@@ -19,7 +19,7 @@ xl sched-credit2 -d dd -w 2048 >/dev/null 2>&1 || fail "no weight for dd"
 net_up pinger 10.7.0.2/24 10.7.0.1
 
 p99() {         # NAME: of 300 pings to the driver domain
-    guest_do pinger 'ping -c 300 -i 0.01 10.7.0.1' 120 >/tmp/ping
+    guest_do pinger 'ping -c 300 -i 0.005 10.7.0.1' 120 >/tmp/ping
     sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' /tmp/ping | sort -n >/tmp/times
     [ "$(wc -l </tmp/times)" = 300 ] || fail "pings were lost beside $1: $(tail -n 2 /tmp/ping)"
     P99=$(awk '{ v[NR] = $1 * 1000 } END { print int(v[297]) }' /tmp/times)

@@ -1,5 +1,6 @@
 # summary: a bridge that filters VLANs: guests of one VLAN reach each other, others do not, tags pass a trunk
 # timeout: 240
+# machine: icount
 # files: test-domain nettools tests/rig/dom0/io.sh
 # shellcheck shell=dash disable=SC2016,SC2034
 . /rig/tests/rig/dom0/io.sh
