@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -355,11 +356,13 @@ static uint64_t serve(struct net_queue *q)
 
 int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
 {
+    bool more = false;
     int rc;
 
     if (q->serving) {
         uint64_t rest_ns = serve(q); /* not as an argument of MIN: that would serve twice */
 
+        more = rest_ns == 0;
         /* No longer than REACTOR_BEAT_NS in any case: a lost event costs so much, and not the
          * device (R9). */
         timeout_ns = MIN(timeout_ns, rest_ns);
@@ -370,6 +373,10 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
     if (q->turns++ % CPU_TURNS == 0)
         stats_cpu(q->w->stats, &q->cpu, ticks_ns());
     rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
+    /* Other workers of this processor run between two batches (they do not interrupt us, io.c): the
+     * one that takes the frames just sent has a port that keeps PORT_QUEUE_FRAMES of them only. */
+    if (more)
+        sched_yield();
     while (take_event(q))
         ;
     return rc;

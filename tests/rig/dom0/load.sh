@@ -141,6 +141,8 @@ tcp_work() {    # NAME HOST MIB OPTIONS
     nothing "tcp$host" "$(iperf "$host" -n 256K "$@")"
     charged "$mib" MiB "tcp$host" "$name" "$(iperf "$host" -n "${mib}M" "$@") >/tmp/o; tail -n 100 /tmp/o"
     awk -v n="$BACKEND.$name" '/"sum_received"/ { on = 1 }
+        /"sum_sent"/ { sent = 1 }
+        sent && /"retransmits"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".repeated", $2, "segments"; sent = 0 }
         on && /"bits_per_second"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".rate", $2 / 1e9, "Gbit/s"; seen = 1; exit }
         END { exit !seen }' /tmp/out || fail "iperf3 $name gave no figure: $(tail -n 20 /tmp/out)"
 }
