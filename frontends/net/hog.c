@@ -20,13 +20,13 @@ static void on_signal(int sig)
     told_to_stop = 1;
 }
 
-/* Two frames to all: what costs neighbours most in number, and in bytes. */
-static void make_frames(struct nf_conn *c)
+/* Two frames: what costs neighbours most in number, and in bytes. */
+static void make_frames(struct nf_conn *c, const uint8_t to[6])
 {
     for (unsigned page = 0; page < 2; page++) {
         uint8_t *f = nf_page(&c->queue[0], 0, page);
 
-        memset(f, 0xff, 6);
+        memcpy(f, to, 6);
         memcpy(f + 6, c->mac, 6);
         memset(f + 12, 0x88, 2); /* no protocol of anybody's */
     }
@@ -67,19 +67,21 @@ static int dry(struct nf_conn *c, uint64_t *done)
     return 0;
 }
 
-int hog(struct nf_conn *c, const struct nf_want *want, const char *what)
+int hog(struct nf_conn *c, const struct nf_want *want, const char *what, const uint8_t to[6])
 {
+    static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     int (*step)(struct nf_conn * c, uint64_t * done);
     struct nf_want w = *want;
     uint64_t done = 0;
     int rc, end;
 
     step = strcmp(what, "flood") == 0   ? flood
+           : strcmp(what, "pour") == 0  ? flood
            : strcmp(what, "storm") == 0 ? storm
            : strcmp(what, "dry") == 0   ? dry
                                         : NULL;
     if (!step)
-        return front_fail(&c->f, -EINVAL, "no hog \"%s\": flood, storm or dry", what);
+        return front_fail(&c->f, -EINVAL, "no hog \"%s\": flood, pour, storm or dry", what);
     w.no_buffers = step == dry;
     w.queues = 1;
     rc = nf_connect(c, &w);
@@ -87,7 +89,7 @@ int hog(struct nf_conn *c, const struct nf_want *want, const char *what)
         return rc;
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
-    make_frames(c);
+    make_frames(c, strcmp(what, "pour") == 0 ? to : all);
     printf("hogging %s\n", what);
     while (!rc && !told_to_stop)
         rc = step(c, &done);

@@ -29,7 +29,7 @@ static const char usage[] =
     "  ping ADDRESS      ARP and ICMP echo with a network stack of the other side (IPv4)\n"
     "  listen            count what comes for --seconds: to this address, to all, to groups\n"
     "  connect           connect and disconnect, as the profile does\n"
-    "  hog WHAT          flood, dry (no receive buffers) or storm (events), until SIGTERM\n"
+    "  hog WHAT          flood, pour (to --to only), dry (no receive buffers) or storm (events)\n"
     "  hold STATE        go to initialised, connected, busy or closing, say so, and stay there\n"
     "  misbehave NAME... one or more of the catalogue (list: all of them; R, N, S: a chapter)\n"
     "\n"
@@ -442,7 +442,7 @@ static int run_verb(int argc, char **argv)
     if (!rc && hold)
         rc = misbehave_hold(&conn, &opt.want, argv[1]);
     else if (!rc && hogs)
-        rc = hog(&conn, &opt.want, argv[1]);
+        rc = hog(&conn, &opt.want, argv[1], opt.traffic.to);
     else if (!rc && strcmp(verb, "info") == 0)
         rc = do_info(&conn);
     else if (!rc)
