@@ -60,11 +60,17 @@ p99() { # median of the given lines' p99
 }
 
 # --- growth --------------------------------------------------------------------------------------------
-# Only what the same worker has had before and after can be compared.
-size_now() {
+# Only what the same worker has had before and after can be compared.  The victim connects anew every two
+# seconds: the most of a second counts, not the moment without rings.
+sizes() {
     local w
     for w in $(pgrep -P "$dd_pid" | sort -n); do echo "worker-$w $(resident_kb "$w") $(fds "$w")"; done
     echo "drvdomd $(resident_kb "$dd_pid") $(fds "$dd_pid")"
+}
+size_now() {
+    local i
+    for i in 1 2 3 4 5; do sizes; sleep 0.2; done |
+        awk '{ if ($2 > kb[$1]) kb[$1] = $2; if ($3 > fd[$1]) fd[$1] = $3 } END { for (n in kb) print n, kb[n], fd[n] }'
 }
 no_growth() { # before, after: a queue's 3 MiB of buffers, there from the start, count once touched
     join <(sort <<<"$1") <(sort <<<"$2") | awk '
