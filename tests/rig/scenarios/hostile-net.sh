@@ -7,9 +7,10 @@
 
 # Left to fakexen: R17 (a domain's maptrack limit is fixed when it is made), S11 (xl gives each guest a new
 # number), S12 (a quota: hostile-block does it).
-ROWS="R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R16 R18 \
-N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14 N15 N16 N17 N18 N19 N20 N21 N22 N23 N24 N25 N26 \
-S1 S2 S3 S4 S5 S6 S7 S8 S9 S10"
+RINGS="R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R16 R18"
+FRAMES="N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14 N15"
+OTHERS="N16 N17 N18 N19 N20 N21 N22 N23 N24 N25 N26"
+STORE="S1 S2 S3 S4 S5 S6 S7 S8 S9 S10"
 
 memory() {      # GUEST-ID: "worker drvdomd available" KiB, as drvdomd says it at each connection
     sed -n "s/.*vif $1\/0: connected (resident: worker \([0-9]*\) KiB, drvdomd \([0-9]*\) KiB.*; available \([0-9]*\) KiB).*/\1 \2 \3/p" \
@@ -43,12 +44,20 @@ figure victim.p99.alone "$3" us
 netfront evil 120 --to "$(nf_mac 4)" misbehave R4 R16 N25 N26 S5 S10 >/dev/null
 before=$(memory "$evil")
 victim_start victim "$(nf_mac 2)"
-netfront evil 420 --to "$(nf_mac 4)" misbehave $ROWS '>/tmp/rows 2>&1; cat /tmp/rows' >/tmp/rows
+rows() {        # ROW...: each must end as the table says
+    say "rows $1 and so on"
+    netfront evil 420 --to "$(nf_mac 4)" misbehave "$@" '>/tmp/rows 2>&1; cat /tmp/rows' >/tmp/part
+    grep ' ok ' /tmp/part | awk '{ print "  " $0 }'
+    for r in "$@"; do
+        grep -q "^$r  *ok " /tmp/part || fail "row $r: $(grep "^$r " /tmp/part || tail -n 3 /tmp/part)"
+    done
+    cat /tmp/part >>/tmp/rows
+}
+rows $RINGS
+rows $FRAMES
+rows $OTHERS
+rows $STORE
 set -- $(victim_end victim)
-grep ' ok ' /tmp/rows | awk '{ print "  " $0 }'
-for r in $ROWS; do
-    grep -q "^$r  *ok " /tmp/rows || fail "row $r: $(grep "^$r " /tmp/rows || tail -n 3 /tmp/rows)"
-done
 say "$(grep -c ' ok ' /tmp/rows) rows as they should be"
 say "victim beside: $1 rounds, $2 frames verified, p99 $3 us, max $4 us"
 figure victim.p99.hostile "$3" us
