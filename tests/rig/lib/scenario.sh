@@ -167,6 +167,7 @@ stage_front() {         # STAGE
         cp "$program" "$dir/bin/"
         add_libs "$dir" "$program"
     done
+    cp -L "$(find_lib libgcc_s.so.1)" "$dir/lib/"   # dlopened by libxenstore's pthread_cancel
     add_modules "$dir" xen-gntalloc xen-evtchn
     pack "$dir" "$IMG/front.cpio"
     cat "$IMG/guest-bench.cpio" "$IMG/front.cpio" >"$1/guest-front.cpio"
