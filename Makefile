@@ -340,7 +340,7 @@ report-check: $(B)/test/test_latency
 	@tests/report/browser build/report.html
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
-.PHONY: bench bench-qdisk bench-limits
+.PHONY: bench bench-qdisk bench-limits bench-stages
 bench: bench-limits bench-qdisk
 # What no backend can beat here: bare copies, a bare io_uring, bare TAPs.
 bench-limits:
@@ -354,6 +354,11 @@ $(B)/bench/limits: $(B)/obj/tests/bench/limits.o $(B)/lib/base.a
 bench-qdisk: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
 	@tests/bench/qdisk
+# What the stages of latency cost, against programs without them.
+bench-stages: fakexen
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release B=build/no-stages EXTRA_CFLAGS=-DDRVDOM_NO_STAGES bins
+	@tests/bench/stages build/release/bin build/no-stages/bin
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
 # FUZZ_SECONDS each, as many at a time as there are processors.  tests/fuzz/seeds/X is where X begins; what a
