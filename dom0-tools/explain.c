@@ -68,6 +68,8 @@ static const struct {
     {"io_uring", "build the image from a kernel of 5.10 or later"},
     {"xen-evtchn module", "rebuild the image: drvdom image build"},
     {"is of another version", "rebuild the image: drvdomd and its workers differ"},
+    {"not created as a driver domain", "add driver_domain=1 to its config and create it again, or "
+                                       "correct backend="},
     {"worker", "see the driver domain's console: /var/log/xen/console/guest-NAME.log"},
     {"frontend: ", "the guest's driver wrote what the protocol forbids: update the guest"},
     {"impossible ind", "the guest's driver broke the ring: detach, then attach the device again"},

@@ -122,6 +122,9 @@ static int act_open(struct device *dev)
 {
     int rc = 0;
 
+    /* It could be served, and yet dom0's tools would say otherwise and our errors reach nobody. */
+    if (!dev->d->driver_domain)
+        return why_set(&dev->why, -EPERM, "%s", keys_no_driver_domain);
     dev->started_ns = clock_ns();
     dev->served_ns = 0;
     dev->answered_before = answered(dev);

@@ -232,8 +232,24 @@ void keys_remove(struct device *dev)
         log_error("%s: cannot remove %s: %s", dev->name, dev->dir, strerror(-rc));
 }
 
+const char keys_no_driver_domain[] = "this domain was not created as a driver domain; add "
+                                     "driver_domain=1 to its config and create it again";
+
+bool keys_is_driver_domain(struct store *s)
+{
+    char dir[STORE_PATH_MAX];
+
+    (void)domain_libxl_dir(dir, sizeof(dir)); /* which libxl makes for those only */
+    return store_exists(s, 0, dir) != 0;
+}
+
 int keys_write_daemon_state(struct store *s, enum keys_daemon_state state)
 {
+    static const enum drvdom_state states[] = {
+        [KEYS_STARTING] = DRVDOM_STATE_STARTING,
+        [KEYS_READY] = DRVDOM_STATE_READY,
+        [KEYS_REFUSING] = DRVDOM_STATE_FAILED,
+    };
     char dir[STORE_PATH_MAX];
     int rc;
 
@@ -247,6 +263,7 @@ int keys_write_daemon_state(struct store *s, enum keys_daemon_state state)
     rc = drvdom_set_version(s, 0, dir, DRVDOM_VERSION);
     if (rc)
         return rc;
-    return drvdom_set_state(s, 0, dir,
-                            state == KEYS_READY ? DRVDOM_STATE_READY : DRVDOM_STATE_STARTING);
+    if (state == KEYS_REFUSING)
+        rc = drvdom_set_error(s, 0, dir, keys_no_driver_domain);
+    return rc ? rc : drvdom_set_state(s, 0, dir, states[state]);
 }

@@ -41,8 +41,13 @@ void keys_write_error(struct device *dev, const char *text);
 
 void keys_remove(struct device *dev);
 
-/* data/drvdom/state of this domain. */
-enum keys_daemon_state { KEYS_STARTING, KEYS_READY };
+/* Was this domain created with driver_domain=1?  An error of xenstore's does not say that it was
+ * not. */
+bool keys_is_driver_domain(struct store *s);
+extern const char keys_no_driver_domain[]; /* the reason and the remedy */
+
+/* data/drvdom/state of this domain.  KEYS_REFUSING: it was not. */
+enum keys_daemon_state { KEYS_STARTING, KEYS_READY, KEYS_REFUSING };
 int keys_write_daemon_state(struct store *s, enum keys_daemon_state state) must_check;
 
 #endif

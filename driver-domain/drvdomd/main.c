@@ -167,6 +167,9 @@ static int start(struct drvdomd *d)
     keeper_end_predecessor();
     if (d->box.inherited && spawn_find_strays(d))
         spare_fill(d);
+    d->driver_domain = keys_is_driver_domain(d->store);
+    if (!d->driver_domain)
+        log_error("%s", keys_no_driver_domain);
     rc = keys_write_daemon_state(d->store, KEYS_STARTING);
     d->adopting = true;
     if (!rc)
@@ -177,7 +180,7 @@ static int start(struct drvdomd *d)
     if (!rc && d->allow_test_kill)
         rc = testkill_start(d);
     if (!rc)
-        rc = keys_write_daemon_state(d->store, KEYS_READY);
+        rc = keys_write_daemon_state(d->store, d->driver_domain ? KEYS_READY : KEYS_REFUSING);
     if (!rc)
         keeper_say_ready(d);
     else

@@ -77,7 +77,8 @@ struct drvdomd {
     struct loop_timer housekeeping, targets, again, refill;
     const char *bin_dir; /* where the worker programs are */
     struct box box;
-    bool adopting; /* first scan: a predecessor's devices keep their slots */
+    bool driver_domain; /* created as one; if not, no device is served, and each is told so */
+    bool adopting;      /* first scan: a predecessor's devices keep their slots */
     bool allow_test_kill;
     uint32_t workers_replaced; /* since we started */
     uint32_t replaced_told;    /* of them, dom0 knows */
