@@ -557,6 +557,7 @@ static int blk_read_front(void *dev, struct store *s, store_txn t, const char *f
 
 const struct backend_class blk_backend_class = {
     .kind = "vbd",
+    .keys = &schema_dir_vbd_back,
     .worker = "drvdom-blkback",
     .worker_of = blk_worker_of,
     .ready = blk_ready,

@@ -433,6 +433,7 @@ static bool net_note(void *dev, const void *note, size_t len, void *connect, siz
 
 const struct backend_class net_backend_class = {
     .kind = "vif",
+    .keys = &schema_dir_vif_back,
     .worker = "drvdom-netback",
     .connect_at_initialised = false,
     .open = net_open,

@@ -219,7 +219,8 @@ static void start_timer(struct device *dev, unsigned ms)
 
 static int write_state(struct device *dev, enum xenbus_state state)
 {
-    int rc = keys_write_state(dev, state, state == XENBUS_INIT_WAIT || state == XENBUS_CONNECTED);
+    bool publish = state == XENBUS_INIT_WAIT || (state == XENBUS_CONNECTED && !dev->published);
+    int rc = keys_write_state(dev, state, publish);
 
     loop_timer_cancel(&dev->d->loop, &dev->rewrite);
     /* -ENOENT: the toolstack removed the directory; the look that follows sees it. */
@@ -369,6 +370,8 @@ static void refresh(struct device *dev, bool all)
         !(phase == XB_SERVING || (idle && dev->class->has_changed)))
         return;
     n = dev->class->refresh(dev->target, &at, payload, &announce, &dev->why);
+    if (announce)
+        dev->published = false;
     if (idle) { /* the worker hears of it when it is connected */
         if (announce && phase == XB_WAITING)
             (void)write_state(dev, XENBUS_INIT_WAIT);
@@ -431,6 +434,7 @@ static void exchange(struct device *dev)
 {
     int rc = dev->class->exchange(dev->target, dev->d->store, dev->dir, &dev->why);
 
+    dev->published = false;
     if (rc) {
         log_warn("%s: no medium: %s", dev->name, dev->why.text);
         keys_write_error(dev, dev->why.text);
@@ -524,6 +528,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
     case WORKER_READY:
         log_info("%s: ready after %llu us", dev->name,
                  (unsigned long long)(clock_ns() - dev->started_ns) / 1000);
+        dev->published = false; /* what is behind it may not be what it was */
         step(dev, dev->class->ready &&
                           dev->class->ready(dev->target, m->payload, m->payload_len, &dev->why)
                       ? XB_OPEN_FAILED

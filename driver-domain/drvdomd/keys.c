@@ -132,9 +132,11 @@ int keys_write_state(struct device *dev, enum xenbus_state state, bool publish)
         }
         rc = store_txn_end(s, t, false);
     }
-    if (!rc)
-        dev->state_written = true;
-    return rc;
+    if (rc)
+        return rc;
+    dev->state_written = true;
+    dev->published |= publish;
+    return 0;
 }
 
 int keys_read_front(struct device *dev, uint8_t *payload)

@@ -25,7 +25,8 @@ enum { STRAY_MS = 2000 };
  */
 static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(200000000);
 
-/* In the child: only its socket, stdio, and no signal mask of ours. */
+/* In the child, which has our memory until it execs: only its socket, stdio, and no signal mask of
+ * ours. */
 static void __attribute__((noreturn)) become_worker(const char *path, const char *title, int sock)
 {
     /* io_uring's and the pool's pages are pinned once at connect; the worker drops root before. */
@@ -44,6 +45,16 @@ static void __attribute__((noreturn)) become_worker(const char *path, const char
     execl(path, title, (char *)NULL);
     log_error("%s: %s", path, strerror(errno));
     _exit(127);
+}
+
+/* vfork: copying our page tables, which each change of is Xen's business, would cost most of it. */
+static pid_t start_process(const char *path, const char *title, int sock)
+{
+    pid_t pid = vfork();
+
+    if (pid == 0)
+        become_worker(path, title, sock);
+    return pid;
 }
 
 static void on_sock(void *arg, uint32_t events)
@@ -163,9 +174,7 @@ pid_t spawn_process(struct drvdomd *d, const char *program, int *sock)
     rc = msg_pair(pair);
     if (rc)
         return rc;
-    pid = fork();
-    if (pid == 0)
-        become_worker(path, program, pair[1]);
+    pid = start_process(path, program, pair[1]);
     rc = pid < 0 ? -errno : pid;
     close(pair[1]);
     if (pid < 0)

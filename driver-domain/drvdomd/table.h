@@ -26,6 +26,7 @@ struct device {
     char front[STORE_PATH_MAX]; /* the frontend's, absolute */
     bool front_watched;
     bool state_written;   /* the directory's state is ours, not the toolstack's first one */
+    bool published;       /* the store has what the class's publish() would write */
     uint32_t front_state; /* as it was last read */
     bool dirty;           /* one bit: a storm of store events costs one look (S8) */
     bool exchanging;      /* the worker lets go of the rings, for another medium */

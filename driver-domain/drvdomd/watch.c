@@ -41,6 +41,19 @@ static const struct backend_class *class_of(const char *kind)
     return NULL; /* qdisk, console...: somebody else's */
 }
 
+/* An event of a key that only we write tells us what we know.  `state` is the toolstack's as well:
+ * it writes 1 and 5. */
+static bool is_echo(const struct backend_class *class, const char *key)
+{
+    const struct schema_key *k;
+    unsigned index;
+
+    if (strcmp(key, DEVICE_BACK_KEY_STATE) == 0)
+        return false;
+    k = schema_dir_find(class->keys, key, &index);
+    return k && k->owner == SCHEMA_BACK;
+}
+
 static void mark(struct drvdomd *d, const struct backend_class *class, unsigned domid,
                  unsigned devid)
 {
@@ -88,13 +101,17 @@ void watch_recheck(struct drvdomd *d, const struct backend_class *class, const s
 
 static void on_event(struct drvdomd *d, const char *path, const char *token)
 {
+    const struct backend_class *class;
     char kind[SCHEMA_WORD_MAX];
     const char *rest;
     unsigned guest, devid, slot;
 
     if (strcmp(token, BACKEND_TOKEN) == 0) {
-        if (device_back_dir_match(path, kind, &guest, &devid, &rest) == 0 && class_of(kind))
-            mark(d, class_of(kind), guest, devid);
+        if (device_back_dir_match(path, kind, &guest, &devid, &rest))
+            return;
+        class = class_of(kind);
+        if (class && !is_echo(class, rest))
+            mark(d, class, guest, devid);
         return;
     }
     if (strcmp(token, TESTKILL_TOKEN) == 0) {

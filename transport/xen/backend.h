@@ -19,6 +19,8 @@ struct why {
 /* Formats into w and returns err, so that a failure is one statement. */
 int why_set(struct why *w, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+struct schema_dir; /* xenstore-schema/key.h */
+
 /* Where refresh() looks. */
 struct backend_look {
     struct store *s;
@@ -40,6 +42,7 @@ struct backend_open {
 
 struct backend_class {
     const char *kind;                          /* "vbd": xenstore's word */
+    const struct schema_dir *keys;             /* of our own directory */
     const char *worker;                        /* program name in the directory of drvdomd */
     const char *(*worker_of)(const void *dev); /* one for this device; may be NULL */
     bool connect_at_initialised; /* block connects at frontend state 3, network only at 4
