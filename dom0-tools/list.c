@@ -110,7 +110,7 @@ int verb_list(int argc, char **argv)
         return verb_parsed(rc);
     if (o.nargs)
         return verb_usage("list takes no argument");
-    if (system_open(&sys))
+    if (system_open_bare(&sys))
         return VERB_FAILED;
     print(&sys, o.json, &out);
     system_close(&sys);

@@ -99,6 +99,13 @@ static void read_back(struct store *s, struct device_info *d)
     d->back_state = 0;
     d->has_back_state = device_back_get_state(s, 0, dir, &d->back_state) == 0;
     d->has_back = d->has_back_state || store_exists(s, 0, dir) == 1;
+}
+
+static void read_hotplug(struct store *s, struct device_info *d)
+{
+    char dir[STORE_PATH_MAX];
+
+    (void)device_back_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
     if (device_back_get_hotplug_status(s, 0, dir, &d->hotplug))
         d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_NONE;
 }
@@ -113,6 +120,7 @@ static void read_trouble(struct store *s, struct device_info *d)
     d->error[0] = d->record[0] = '\0';
     if (d->back_state == XENBUS_CONNECTED && d->front_state == XENBUS_CONNECTED)
         return;
+    read_hotplug(s, d);
     (void)device_back_dir_of(dir, sizeof(dir), d->back, d->kind, d->guest, d->devid);
     (void)!device_back_get_online(s, 0, dir, &d->online);
     if (device_back_get_hotplug_error(s, 0, dir, d->error, sizeof(d->error)) &&
@@ -137,10 +145,13 @@ void system_refresh(struct store *s, struct device_info *d)
     read_trouble(s, d);
 }
 
-static void read_labels(struct store *s, struct device_info *d)
+void system_label(const struct system *sys, struct device_info *d)
 {
+    struct store *s = sys->store;
     char dir[STORE_PATH_MAX];
 
+    if (d->label[0])
+        return;
     if (strcmp(d->kind, "vbd") == 0) {
         (void)vbd_libxl_dir(dir, sizeof(dir), d->guest, d->devid);
         if (vbd_libxl_get_dev(s, 0, dir, d->label, sizeof(d->label)))
@@ -161,6 +172,13 @@ struct walk {
     const char *kind;
     unsigned back, guest;
 };
+
+static bool has_drvdomd(const struct system *sys, unsigned id)
+{
+    const struct domain_info *d = system_domain_id(sys, id);
+
+    return d && d->has_drvdomd;
+}
 
 static int on_device(void *arg, const char *name)
 {
@@ -184,8 +202,12 @@ static int on_device(void *arg, const char *name)
     d->guest = w->guest;
     d->devid = devid;
     d->back = back;
-    read_labels(sys->store, d);
+    d->hotplug = DEVICE_BACK_HOTPLUG_STATUS_CONNECTED;
+    if (!sys->bare)
+        system_label(sys, d);
     system_refresh(sys->store, d);
+    if (!has_drvdomd(sys, back))
+        read_hotplug(sys->store, d);
     return 0;
 }
 
@@ -287,12 +309,12 @@ static int read_all(struct system *sys)
     return rc;
 }
 
-int system_read(struct system *sys, struct store *store)
+static int read_system(struct system *sys, struct store *store, bool bare)
 {
     int rc;
 
-    *sys = (struct system){.store = store};
-    system_read_ahead(store);
+    *sys = (struct system){.store = store, .bare = bare};
+    system_read_ahead(store, bare);
     rc = read_all(sys);
     store_forget(store); /* who asks again wants to know what is so then */
     if (rc >= 0)
@@ -300,6 +322,11 @@ int system_read(struct system *sys, struct store *store)
     log_error("cannot read xenstore: %s", strerror(-rc));
     system_fini(sys);
     return rc;
+}
+
+int system_read(struct system *sys, struct store *store)
+{
+    return read_system(sys, store, false);
 }
 
 void system_fini(struct system *sys)
@@ -320,17 +347,27 @@ static int open_store(struct store **store)
     return rc;
 }
 
-int system_open(struct system *sys)
+static int open_system(struct system *sys, bool bare)
 {
     struct store *store;
     int rc = open_store(&store);
 
     if (rc)
         return rc;
-    rc = system_read(sys, store);
+    rc = read_system(sys, store, bare);
     if (rc)
         store_close(store);
     return rc;
+}
+
+int system_open(struct system *sys)
+{
+    return open_system(sys, false);
+}
+
+int system_open_bare(struct system *sys)
+{
+    return open_system(sys, true);
 }
 
 int system_open_domains(struct system *sys)

@@ -28,12 +28,13 @@ struct device_info {
     char kind[8]; /* "vbd" or "vif" */
     unsigned guest, devid;
     unsigned back;                     /* domain id of the backend */
-    char label[VBD_BACK_SIZE_DEV];     /* "xvda"; "vif0" */
+    char label[VBD_BACK_SIZE_DEV];     /* "xvda"; "vif0"; "" as long as it is bare */
     char target[VBD_BACK_SIZE_PARAMS]; /* target= of a disk, bridge= of a vif, or "" */
     /* From the driver domain. */
     bool has_back, has_back_state; /* the directory; a well-formed state in it */
     uint32_t back_state;
     bool online;
+    /* Not asked for where drvdomd runs and both ends are Connected: taken for connected. */
     enum device_back_hotplug_status hotplug;
     char error[DEVICE_BACK_SIZE_ERROR]; /* of the device's directory, hotplug-error before error */
     char record[DEVICE_ERROR_SIZE_ERROR]; /* the driver domain's record, which may be older */
@@ -53,6 +54,7 @@ struct failure_info {
 
 struct system {
     struct store *store;
+    bool bare; /* devices without label and target */
     struct domain_info *domains;
     size_t ndomains;
     struct device_info *devices; /* only those whose backend is not dom0 */
@@ -61,15 +63,18 @@ struct system {
     size_t nfailures;
 };
 
-/* Reads everything: about eight round trips to xenstored per device.  0 or -errno, which has been
- * logged with the remedy.  store must outlive *sys. */
+/* Reads everything: five questions to xenstored per device that works, three when bare.  0 or
+ * -errno, which has been logged with the remedy.  store must outlive *sys. */
 int system_read(struct system *sys, struct store *store) must_check;
 void system_fini(struct system *sys);
 /* For system_read(): asks xenstored for most of it at once; see transport/xen/store_ahead.h. */
-void system_read_ahead(struct store *store);
+void system_read_ahead(struct store *store, bool bare);
 
 /* Opens xenstore and reads; for verbs.  The store is closed by system_close. */
 int system_open(struct system *sys) must_check;
+/* The same with bare devices, and what is missing of one of them. */
+int system_open_bare(struct system *sys) must_check;
+void system_label(const struct system *sys, struct device_info *d);
 /* The same without devices and failures. */
 int system_open_domains(struct system *sys) must_check;
 void system_close(struct system *sys);

@@ -54,17 +54,34 @@ struct wanting {
     struct store *store;
     const char *kind;
     unsigned guest;
+    bool bare;
     bool back; /* the third round: the backend's directory */
 };
 
 static void want_back(struct wanting *w, const char *libxl_dir)
 {
-    char path[DEVICE_LIBXL_SIZE_BACKEND];
+    char path[DEVICE_LIBXL_SIZE_BACKEND], kind[SCHEMA_WORD_MAX], dir[STORE_PATH_MAX];
+    unsigned back, guest, devid;
+    enum drvdom_state state;
+    const char *rest;
 
-    if (device_libxl_get_backend(w->store, 0, libxl_dir, path, sizeof(path)))
+    if (device_libxl_get_backend(w->store, 0, libxl_dir, path, sizeof(path)) ||
+        device_back_dir_of_match(path, &back, kind, &guest, &devid, &rest))
         return;
     want(&w->ahead, path, DEVICE_BACK_KEY_STATE);
-    want(&w->ahead, path, DEVICE_BACK_KEY_HOTPLUG_STATUS);
+    (void)drvdom_dir_of(dir, sizeof(dir), back);
+    if (drvdom_get_state(w->store, 0, dir, &state)) /* read by now */
+        want(&w->ahead, path, DEVICE_BACK_KEY_HOTPLUG_STATUS);
+}
+
+static void want_label(struct wanting *w, const char *libxl_dir)
+{
+    if (strcmp(w->kind, "vbd") == 0) {
+        want(&w->ahead, libxl_dir, VBD_LIBXL_KEY_DEV);
+        want(&w->ahead, libxl_dir, VBD_LIBXL_KEY_PARAMS);
+    } else {
+        want(&w->ahead, libxl_dir, VIF_LIBXL_KEY_BRIDGE);
+    }
 }
 
 static int want_device(void *arg, const char *name)
@@ -81,12 +98,8 @@ static int want_device(void *arg, const char *name)
         return 0;
     }
     want(&w->ahead, dir, DEVICE_LIBXL_KEY_BACKEND);
-    if (strcmp(w->kind, "vbd") == 0) {
-        want(&w->ahead, dir, VBD_LIBXL_KEY_DEV);
-        want(&w->ahead, dir, VBD_LIBXL_KEY_PARAMS);
-    } else {
-        want(&w->ahead, dir, VIF_LIBXL_KEY_BRIDGE);
-    }
+    if (!w->bare)
+        want_label(w, dir);
     (void)device_front_dir(dir, sizeof(dir), w->guest, w->kind, devid);
     want(&w->ahead, dir, DEVICE_FRONT_KEY_STATE);
     return 0;
@@ -107,9 +120,9 @@ static int want_devices(void *arg, const char *name)
     return 0;
 }
 
-void system_read_ahead(struct store *store)
+void system_read_ahead(struct store *store, bool bare)
 {
-    struct wanting w = {.store = store};
+    struct wanting w = {.store = store, .bare = bare};
 
     ahead_add(&w.ahead, DOMAINS_DIR, true);
     ahead_ask(&w.ahead, store);

@@ -14,6 +14,7 @@
 #include "dom0-tools/options.h"
 #include "dom0-tools/verb.h"
 #include "transport/base/log.h"
+#include "transport/xen/xenbus.h"
 
 static const char help_text[] =
     "usage: drvdom why GUEST[/DEVICE] [--timeout SECONDS] [--json]\n"
@@ -136,6 +137,13 @@ static void why_failure(struct why *w, const struct failure_info *f, const char 
     tell(w, guest, device, &v);
 }
 
+/* Nothing will be told of it but that. */
+static bool works(const struct system *sys, const struct device_info *d)
+{
+    return system_domain_id(sys, d->back) && d->back_state == XENBUS_CONNECTED &&
+           d->front_state == XENBUS_CONNECTED && d->hotplug == DEVICE_BACK_HOTPLUG_STATUS_CONNECTED;
+}
+
 static void why_domain(struct why *w, const struct domain_info *dom)
 {
     struct verdict v;
@@ -147,8 +155,11 @@ static void why_domain(struct why *w, const struct domain_info *dom)
     for (size_t i = 0; i < w->sys.ndevices; i++) {
         struct device_info *d = &w->sys.devices[i];
 
-        if ((d->guest == dom->id || d->back == dom->id) &&
-            (!w->device || system_device_is(d, w->device)))
+        if (d->guest != dom->id && d->back != dom->id)
+            continue;
+        if (w->device || w->o.json || !works(&w->sys, d))
+            system_label(&w->sys, d);
+        if (!w->device || system_device_is(d, w->device))
             why_device(w, d);
     }
     for (size_t i = 0; i < w->sys.nfailures && !w->device; i++) {
@@ -221,7 +232,7 @@ int verb_why(int argc, char **argv)
     if (w.o.nargs != 1 || split(&w, w.o.args[0]))
         return verb_usage("why: name one guest, or GUEST/DEVICE");
     w.wait_ns = w.o.has_timeout ? w.o.timeout_ns : UINT64_C(1000000000);
-    if (system_open(&w.sys))
+    if (system_open_bare(&w.sys))
         return VERB_FAILED;
     json_init(&w.j, &w.out);
     if (w.o.json)
