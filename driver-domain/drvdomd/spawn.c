@@ -21,9 +21,9 @@
 #include "transport/base/msg.h"
 
 enum { STRAY_MS = 2000 };
-/* Others are started in reserve: soon, when one was used up by a death; in peace, for a new device.
- */
-static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(200000000);
+/* Others are started in reserve: soon, when one was used up by a death; in peace, for a new device:
+ * when it, and the next one that xl create is about to attach, are Connected. */
+static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(500000000);
 
 /* In the child, which has our memory until it execs: only its socket, stdio, and no signal mask of
  * ours. */
