@@ -1,6 +1,5 @@
 # summary: every hostile network frontend that a guest can be, on Xen, beside guests whose traffic is verified
 # timeout: 840
-# machine: icount
 # files: test-domain front tests/rig/dom0/netfront.sh
 # shellcheck shell=dash disable=SC2016,SC2086,SC2046
 . /rig/tests/rig/dom0/netfront.sh
@@ -29,7 +28,7 @@ nf_guest vecho 2 memory=144
 nf_guest evil 3 memory=144
 nf_guest eecho 4 memory=144
 evil=$(domid evil)
-# Their traffic shall run all the time, but need not fill the processor: idle time costs this machine nothing.
+# Their traffic shall run all the time, but need not fill the one processor that all of them share.
 for g in victim vecho; do
     xl sched-credit2 -d $g -c 15 >/dev/null || fail "no cap for $g"
 done
