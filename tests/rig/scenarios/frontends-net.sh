@@ -1,6 +1,5 @@
 # summary: stock Linux 6.1 and 6.12 with four queues: GSO and checksums of IPv4 and IPv6, verified
 # timeout: 600
-# machine: icount
 # files: test-domain nettools trixie tests/rig/dom0/io.sh
 # shellcheck shell=dash disable=SC2034,SC2016,SC2086
 . /rig/tests/rig/dom0/io.sh
@@ -43,7 +42,7 @@ seen() {        # GUEST: received bytes and frames of eth0
 bulk() {
     local from to
     from=$(seen "$3")
-    guest_do g1 "iperf3 -c $1 -t 1 -P 8 $2 >/tmp/iperf || { cat /tmp/iperf; exit 1; }
+    guest_do g1 "iperf3 -c $1 -t 3 -P 8 $2 >/tmp/iperf || { cat /tmp/iperf; exit 1; }
         awk '/SUM.*receiver/ { print \$6, \$7 }' /tmp/iperf" 60
     to=$(seen "$3")
     set -- "$1" "$2" "$3" $from $to

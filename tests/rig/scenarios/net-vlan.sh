@@ -1,6 +1,5 @@
 # summary: a bridge that filters VLANs: guests of one VLAN reach each other, others do not, tags pass a trunk
-# timeout: 240
-# machine: icount
+# timeout: 400
 # files: test-domain nettools tests/rig/dom0/io.sh
 # shellcheck shell=dash disable=SC2016,SC2034
 . /rig/tests/rig/dom0/io.sh
