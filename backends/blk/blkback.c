@@ -206,8 +206,10 @@ static int blk_connect(struct worker *w, const void *payload, size_t len, struct
     rc = open_journal(w, &c, why);
     for (uint32_t i = 0; i < c.queues && !rc; i++) {
         rc = blk_queue_prepare(&b->queue[i], &w->grant, &c, i, why);
-        if (!rc)
+        if (!rc) {
             b->nr_connected++;
+            worker_hold_port(w, evtchn_fd(&b->queue[i].ev), b->queue[i].port);
+        }
     }
     for (uint32_t i = 0; i < c.queues && !rc; i++)
         blk_queue_start(&b->queue[i]);

@@ -135,6 +135,20 @@ static int prepare_port(struct net_dev *dev, const struct net_connect *c, struct
     return rc ? why_set(why, rc, "queues of the port: %s", strerror(-rc)) : 0;
 }
 
+static void hold_ports(struct worker *w, const struct net_dev *dev)
+{
+    for (uint32_t i = 0; i < dev->running; i++) {
+        const struct net_queue *q = &dev->crew[i].queue;
+
+        for (unsigned k = 0; k < ARRAY_SIZE(q->port); k++) {
+            if (q->port[k].local)
+                worker_hold_port(w, evtchn_fd(&q->ev), q->port[k].local);
+        }
+    }
+    if (dev->control.port)
+        worker_hold_port(w, evtchn_fd(&dev->control.ev), dev->control.port);
+}
+
 static int connect_guest(struct worker *w, const void *payload, size_t len, struct why *why)
 {
     struct net_dev *dev = w->dev;
@@ -164,6 +178,8 @@ static int connect_guest(struct worker *w, const void *payload, size_t len, stru
         disconnect_all(dev);
     else
         set_carrier(dev, true);
+    if (!rc)
+        hold_ports(w, dev);
     return rc;
 }
 

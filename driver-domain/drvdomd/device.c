@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "driver-domain/drvdomd/keys.h"
+#include "driver-domain/drvdomd/ports.h"
 #include "driver-domain/drvdomd/spare.h"
 #include "driver-domain/drvdomd/spawn.h"
 #include "driver-domain/drvdomd/testkill.h"
@@ -543,6 +544,7 @@ void device_message(struct device *dev, const struct worker_msg *m)
         testkill_serves(dev);
         break;
     case WORKER_DISCONNECTED:
+        ports_let_go(dev);
         if (dev->exchanging && dev->xenbus.phase == XB_SERVING) {
             exchange(dev);
             break;

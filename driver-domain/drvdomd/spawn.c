@@ -16,11 +16,12 @@
 #include <unistd.h>
 
 #include "driver-domain/drvdomd/device.h"
+#include "driver-domain/drvdomd/ports.h"
 #include "driver-domain/drvdomd/spare.h"
 #include "transport/base/log.h"
 #include "transport/base/msg.h"
 
-enum { STRAY_MS = 2000 };
+enum { ASKED_MS = 50, STRAY_MS = 2000 };
 /* Others are started in reserve: soon, when one was used up by a death; in peace, for a new device:
  * when it, and the next one that xl create is about to attach, are Connected. */
 static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(500000000);
@@ -61,11 +62,12 @@ static void on_sock(void *arg, uint32_t events)
 {
     struct device *dev = arg;
     struct worker_msg m;
-    int rc;
 
     (void)events;
     while (dev->sock.fd >= 0) {
-        rc = worker_recv(dev->sock.fd, &m, NULL, NULL);
+        int fds[MSG_MAX_FDS], nfds = MSG_MAX_FDS;
+        int rc = worker_recv(dev->sock.fd, &m, fds, &nfds);
+
         if (rc == -EAGAIN)
             return;
         if (rc <= 0) {
@@ -73,6 +75,12 @@ static void on_sock(void *arg, uint32_t events)
             loop_del(&dev->d->loop, &dev->sock);
             return;
         }
+        if (m.type == WORKER_PORT) {
+            ports_hold(dev, &m, fds, nfds);
+            continue;
+        }
+        for (int i = 0; i < nfds; i++)
+            close(fds[i]);
         device_message(dev, &m);
     }
 }
@@ -233,6 +241,7 @@ void spawn_reap(struct device *dev)
             ;
     }
     dev->pid = 0;
+    ports_let_go(dev);
 }
 
 unsigned spawn_resident_kib(pid_t pid)
@@ -267,7 +276,8 @@ unsigned spawn_descriptors(void)
     return n;
 }
 
-/* Kills process `pid` and waits for its end, which for another's child only a pidfd tells. */
+/* Ends process `pid` and waits for its end, which for another's child only a pidfd tells.  Asked
+ * to, a worker lets go of its event channels first (worker_loop.h). */
 static void end_stray(pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -275,7 +285,8 @@ static void end_stray(pid_t pid)
 
     if (fd < 0)
         return;
-    if (kill(pid, SIGKILL) || poll(&p, 1, STRAY_MS) <= 0)
+    if ((kill(pid, SIGTERM) || poll(&p, 1, ASKED_MS) <= 0) &&
+        (kill(pid, SIGKILL) || poll(&p, 1, STRAY_MS) <= 0))
         log_error("worker %d of the drvdomd before does not end", pid);
     close(fd);
 }

@@ -13,9 +13,15 @@
 #include "transport/xen/stats.h"
 #include "transport/xen/xenbus.h"
 
-enum { TABLE_MAX = 512, ERRORS_KEPT = 32, CLASSES = 2, SPARES = 2 };
+enum { TABLE_MAX = 512, ERRORS_KEPT = 32, CLASSES = 2, SPARES = 2, PORTS_MAX = 17 };
 
 struct drvdomd;
+
+/* See ports.h. */
+struct held_port {
+    int fd;
+    uint32_t port;
+};
 
 struct device {
     struct drvdomd *d;
@@ -54,6 +60,8 @@ struct device {
 
     pid_t pid; /* worker, 0 when none */
     struct loop_fd sock, pidfd;
+    struct held_port port[PORTS_MAX];
+    unsigned nports;
     uint64_t started_ns;
 };
 

@@ -7,6 +7,7 @@
  *                       TEST_STEP (die at a step: teststep.h)
  *   worker -> drvdomd   WAITING (started, as far as one can be without a device)
  *                       READY (sandboxed, may be given a ring)  CONNECTED  DISCONNECTED
+ *                       PORT (before CONNECTED: an event channel's descriptor and number, uint32_t)
  *                       ADAPTED (LIMITS are in force)  NOTE (the class's own; also for a successor)
  *                       FAILED (a SETUP or CONNECT did not work)  FAULT (the peer broke the
  * protocol or the device is lost; the rings are stopped, DISCONNECT is awaited)
@@ -49,6 +50,7 @@ enum worker_msg_type {
     WORKER_ADAPTED,
     WORKER_NOTE,
     WORKER_WAITING,
+    WORKER_PORT,
 };
 
 /* The device that a worker serves. */

@@ -28,7 +28,7 @@ static const unsigned long xen_ioctls[] = {
     IOCTL_EVTCHN_UNBIND,           IOCTL_EVTCHN_NOTIFY,          0,
 };
 
-enum { IOCTLS_MAX = 32 };
+enum { IOCTLS_MAX = 32, HELD_MAX = 17 };
 
 static int reply(struct worker *w, enum worker_msg_type type, int err, const char *text)
 {
@@ -68,6 +68,43 @@ void worker_disconnected(struct worker *w)
         (void)reply(w, WORKER_DISCONNECTED, 0, NULL);
 }
 
+/* ---- event channels ---- */
+
+static struct {
+    int fd;
+    uint32_t port;
+} held[HELD_MAX];
+static volatile sig_atomic_t nheld;
+
+/* The kernel would take its time with that (drvdomd/ports.h). */
+static void on_term(int sig)
+{
+    (void)sig;
+    for (int i = 0; i < nheld; i++) {
+        struct ioctl_evtchn_unbind u = {.port = held[i].port};
+
+        (void)ioctl(held[i].fd, IOCTL_EVTCHN_UNBIND, &u);
+    }
+    _exit(0);
+}
+
+void worker_hold_port(struct worker *w, int fd, uint32_t port)
+{
+    struct worker_msg m = {.type = WORKER_PORT, .version = WORKER_VERSION, .id = w->id};
+    int rc;
+
+    if (nheld == HELD_MAX)
+        return;
+    held[nheld].fd = fd;
+    held[nheld].port = port;
+    nheld = nheld + 1;
+    memcpy(m.payload, &port, sizeof(port));
+    m.payload_len = sizeof(port);
+    rc = worker_send(w->sock, &m, &fd, 1);
+    if (rc)
+        log_debug("port %u: %s", port, strerror(-rc));
+}
+
 void worker_lower_priority(void)
 {
     if (setpriority(PRIO_PROCESS, 0, 0))
@@ -96,6 +133,7 @@ static void on_connect(struct worker *w, const struct worker_msg *m)
         (void)reply(w, WORKER_FAILED, -EISCONN, "already connected");
         return;
     }
+    nheld = 0;
     w->resume = m->type == WORKER_RESUME;
     w->lost_ns = m->lost_ns;
     rc = w->ops->connect(w, m->payload, m->payload_len, &why);
@@ -356,6 +394,7 @@ int worker_run(const struct worker_ops *ops)
     w.sock = WORKER_SOCK_FD;
     w.sock_watch = (struct loop_fd){.fd = w.sock, .fn = on_sock, .arg = &w};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_term);
     log_set_prefix(ops->name);
     if (fcntl(w.sock, F_GETFD) < 0) {
         log_error("no socket at descriptor %d: a worker is started by drvdomd, not by hand",

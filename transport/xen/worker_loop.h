@@ -68,6 +68,10 @@ int worker_run(const struct worker_ops *ops);
 void worker_fault(struct worker *w, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void worker_disconnected(struct worker *w);
+/* From connect(): port `port` of the event channel device `fd` is bound.  When we die drvdomd
+ * unbinds it, and at SIGTERM, by which a new drvdomd takes over, we do. */
+void worker_hold_port(struct worker *w, int fd, uint32_t port);
+
 /* A process is started with drvdomd's priority, and so are its threads, for a guest may wait for
  * it. Each thread calls this when it serves: the guests' load must not keep drvdomd from its work.
  */
