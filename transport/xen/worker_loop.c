@@ -264,7 +264,9 @@ static int receive(struct worker *w, struct worker_msg *m, int *fds, int *nfds)
     if (rc < 0)
         return -errno;
     rc = worker_recv(w->sock, m, fds, nfds);
-    return rc > 0 ? 0 : rc < 0 ? rc : -EPIPE;
+    if (rc == 0 || rc == -ECONNRESET) /* the latter when it has not read all that we said */
+        return -EPIPE;
+    return rc > 0 ? 0 : rc;
 }
 
 /* Waits for SETUP.  *used: how many descriptors were ours. */
