@@ -44,14 +44,21 @@ static bool made_again(struct device *dev)
            own == XENBUS_INITIALISING;
 }
 
+/* An error of xenstore's own is no absence: a served device is not given up for it. */
+static bool says_something(int rc)
+{
+    return rc == 0 || rc == -ENOENT || rc == -EACCES || rc == -EINVAL;
+}
+
 bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32_t devid)
 {
     char dir[STORE_PATH_MAX];
-    uint32_t state;
+    uint32_t state = 0;
+    int rc;
 
     (void)device_back_dir(dir, sizeof(dir), kind, domid, devid);
-    return device_back_get_state(s, 0, dir, &state) == 0 &&
-           (state == XENBUS_CONNECTED || state == XENBUS_RECONFIGURED);
+    rc = device_back_get_state(s, 0, dir, &state);
+    return !says_something(rc) || state == XENBUS_CONNECTED || state == XENBUS_RECONFIGURED;
 }
 
 void keys_tell_replaced(struct drvdomd *d)
@@ -64,12 +71,6 @@ void keys_tell_replaced(struct drvdomd *d)
     (void)drvdom_dir(dir, sizeof(dir));
     if (drvdom_set_worker_restarts(d->store, 0, dir, d->workers_replaced))
         log_debug("worker-restarts cannot be written");
-}
-
-/* An error of xenstore's own is no absence: a served device is not given up for it. */
-static bool says_something(int rc)
-{
-    return rc == 0 || rc == -ENOENT || rc == -EACCES || rc == -EINVAL;
 }
 
 bool keys_view(struct device *dev, struct xenbus_view *v)

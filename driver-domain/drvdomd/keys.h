@@ -13,7 +13,8 @@ void keys_paths(struct device *dev);
 /* -EINVAL and dev->why when the directory names another frontend than its path says. */
 int keys_check_frontend(struct device *dev) must_check;
 
-/* Does our own directory of this device say Connected?  For a device of a predecessor. */
+/* Does our own directory of this device say Connected, or nothing because xenstore fails?  For a
+ * device that a predecessor's blackbox knows. */
 bool keys_is_connected(struct store *s, const char *kind, uint32_t domid, uint32_t devid);
 
 /* Tells dom0 how many workers were replaced. */

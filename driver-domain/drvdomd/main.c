@@ -174,9 +174,11 @@ static int start(struct drvdomd *d)
     d->adopting = true;
     if (!rc)
         rc = watch_start(d);
-    end_adoption(d);
-    if (!rc)
+    /* Else what was not seen may be there: all that serves stays for the next of us. */
+    if (!rc) {
+        end_adoption(d);
         rc = upgrade_start(d);
+    }
     if (!rc && d->allow_test_kill)
         rc = testkill_start(d);
     if (!rc)

@@ -88,6 +88,7 @@ struct drvdomd {
     struct box box;
     bool driver_domain; /* created as one; if not, no device is served, and each is told so */
     bool adopting;      /* first scan: a predecessor's devices keep their slots */
+    bool scan_failed;   /* the last scan may have missed devices */
     bool allow_test_kill;
     uint32_t workers_replaced; /* since we started */
     uint32_t replaced_told;    /* of them, dom0 knows */

@@ -19,6 +19,8 @@
 /* Every so often all devices get a look, so that a lost event costs a delay and not a device. */
 #define HOUSEKEEPING_NS UINT64_C(30000000000)
 
+enum { SCAN_TRIES = 3 };
+
 /* How long a disk's new size may stay unnoticed. */
 #define TARGETS_NS UINT64_C(1000000000)
 
@@ -61,10 +63,13 @@ static void mark(struct drvdomd *d, const struct backend_class *class, unsigned 
 
     if (!dev) {
         char dir[STORE_PATH_MAX];
+        int rc;
 
         /* The event may be about its removal. */
         (void)device_back_dir(dir, sizeof(dir), class->kind, domid, devid);
-        if (store_exists(d->store, 0, dir) != 1)
+        rc = store_exists(d->store, 0, dir);
+        d->scan_failed |= rc < 0;
+        if (rc != 1)
             return;
         dev = device_new(d, class, domid, devid);
     }
@@ -178,6 +183,14 @@ static int scan_device(void *arg, const char *name)
     return 0;
 }
 
+/* -ENOENT: no device of this kind or guest, or gone meanwhile. */
+static void scan_each(struct scan *s, const char *dir, int (*fn)(void *arg, const char *name))
+{
+    int rc = store_each(s->d->store, 0, dir, fn, s);
+
+    s->d->scan_failed |= rc && rc != -ENOENT;
+}
+
 static int scan_guest(void *arg, const char *name)
 {
     struct scan *s = arg;
@@ -186,12 +199,13 @@ static int scan_guest(void *arg, const char *name)
     if (!number(name, &s->guest))
         return 0;
     (void)backend_guest_dir(dir, sizeof(dir), s->class->kind, s->guest);
-    (void)!store_each(s->d->store, 0, dir, scan_device, s); /* gone meanwhile: nothing to do */
+    scan_each(s, dir, scan_device);
     return 0;
 }
 
 void watch_scan(struct drvdomd *d)
 {
+    d->scan_failed = false;
     for (unsigned i = 0; i < TABLE_MAX; i++) {
         if (d->dev[i])
             d->dev[i]->dirty = true;
@@ -201,7 +215,7 @@ void watch_scan(struct drvdomd *d)
         char dir[STORE_PATH_MAX];
 
         (void)backend_kind_dir(dir, sizeof(dir), classes[i]->kind);
-        (void)!store_each(d->store, 0, dir, scan_guest, &s); /* -ENOENT: no device of this kind */
+        scan_each(&s, dir, scan_guest);
     }
     look_at_dirty(d);
 }
@@ -212,7 +226,7 @@ static void on_housekeeping(void *arg)
 
     d->last_drain_ns = clock_ns();
     watch_scan(d);
-    loop_timer_set(&d->loop, &d->housekeeping, HOUSEKEEPING_NS);
+    loop_timer_set(&d->loop, &d->housekeeping, d->scan_failed ? TARGETS_NS : HOUSEKEEPING_NS);
 }
 
 /* ---- what a class hears from outside xenstore ---- */
@@ -286,8 +300,10 @@ int watch_start(struct drvdomd *d)
     if (rc)
         return rc;
     on_housekeeping(d);
+    for (int tries = 0; d->scan_failed && tries < SCAN_TRIES; tries++)
+        watch_scan(d);
     on_targets(d);
-    return 0;
+    return d->scan_failed ? -EIO : 0;
 }
 
 static int watch_key(struct device *dev, const char *key)
