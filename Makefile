@@ -347,6 +347,10 @@ bench-limits:
 	@$(MAKE) --no-print-directory MODE=release build/release/bench/limits
 	@truncate -s 64M build/bench-limits.img && build/release/bench/limits build/bench-limits.img; \
 	    rc=$$?; rm -f build/bench-limits.img; exit $$rc
+$(B)/bench/stamps: $(B)/obj/tests/bench/stamps.o $(B)/lib/base.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 $(B)/bench/limits: $(B)/obj/tests/bench/limits.o $(B)/lib/base.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -356,8 +360,9 @@ bench-qdisk: fakexen
 	@tests/bench/qdisk
 # What the stages of latency cost, against programs without them.
 bench-stages: fakexen
-	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins build/release/bench/stamps
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release B=build/no-stages EXTRA_CFLAGS=-DDRVDOM_NO_STAGES bins
+	@echo "a measured request costs $$(build/release/bench/stamps) ns more than one that is not"
 	@tests/bench/stages build/release/bin build/no-stages/bin
 
 # --- fuzzing: tests/fuzz/fuzz_X.c, libFuzzer, with the pure files it needs ------------------------
