@@ -150,8 +150,11 @@ blkfront evil 60 --devid 51712 verify --ops 200
 
 # S9: a whole guest dies, with a device in each state, and Xen must have let go of all its pages.
 dies() {
-    local id disk='format=raw,access=r,backend=dd,target=/dev/nullb0'
-    blkfront_guest mortal "disk=[\"$disk,vdev=xvda\",\"$disk,vdev=xvdb\",\"$disk,vdev=xvdc\",\"$disk,vdev=xvdd\"]"
+    local id dev disks=
+    for dev in xvda xvdb xvdc xvdd; do
+        disks="$disks\"format=raw,vdev=$dev,access=r,backend=dd,target=/dev/nullb0\","
+    done
+    blkfront_guest mortal "disk=[$disks]"
     id=$(domid mortal)
     guest_do mortal 'hold() { drvdom-blkfront --devid $1 hold $2 >/tmp/held.$2 2>&1 & }
         hold 51712 initialised; hold 51728 connected; hold 51744 busy; hold 51760 closing; n=0
