@@ -1,5 +1,5 @@
 # summary: every hostile block frontend that a guest can be, on Xen, beside a guest whose data is verified
-# timeout: 860
+# timeout: 1800
 # files: test-domain tests/rig/dom0/blkfront.sh tests/evil/beside.awk build/release/bin/drvdom-blkfront build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash disable=SC2016
 . /rig/tests/rig/dom0/blkfront.sh
