@@ -18,11 +18,6 @@
 
 enum { SECTORS = 4096, QUEUES = 4 };
 
-static void no_predecessor(void *arg)
-{
-    (void)arg;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
