@@ -123,11 +123,7 @@ int verb_media(int argc, char **argv)
     end_ns = clock_ns() + (o.has_timeout ? o.timeout_ns : DEFAULT_S * UINT64_C(1000000000));
     if (system_open(&sys))
         return VERB_FAILED;
-    d = system_device(&sys, o.args[0], o.args[1]);
-    if (d && strcmp(d->kind, "vbd") != 0) {
-        log_error("%s is not a disk", d->label);
-        d = NULL;
-    }
+    d = system_disk(&sys, o.args[0], o.args[1]);
     rc = d ? media(sys.store, d, target, end_ns) : -ENODEV;
     system_close(&sys);
     return rc == -ETIMEDOUT ? VERB_TIMEOUT : rc ? VERB_FAILED : VERB_OK;

@@ -120,11 +120,7 @@ int verb_resize(int argc, char **argv)
     w.end_ns = clock_ns() + (o.has_timeout ? o.timeout_ns : DEFAULT_S * UINT64_C(1000000000));
     if (system_open(&sys))
         return VERB_FAILED;
-    d = system_device(&sys, o.args[0], o.args[1]);
-    if (d && strcmp(d->kind, "vbd") != 0) {
-        log_error("%s is not a disk", d->label);
-        d = NULL;
-    }
+    d = system_disk(&sys, o.args[0], o.args[1]);
     rc = d ? resize(sys.store, d, &w) : -ENODEV;
     system_close(&sys);
     return rc == -ETIMEDOUT ? VERB_TIMEOUT : rc ? VERB_FAILED : VERB_OK;

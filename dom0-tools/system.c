@@ -435,6 +435,18 @@ const struct device_info *system_device(const struct system *sys, const char *gu
     return NULL;
 }
 
+const struct device_info *system_disk(const struct system *sys, const char *guest,
+                                      const char *device)
+{
+    const struct device_info *d = system_device(sys, guest, device);
+
+    if (d && strcmp(d->kind, "vbd") != 0) {
+        log_error("%s is not a disk", d->label);
+        return NULL;
+    }
+    return d;
+}
+
 bool system_device_is(const struct device_info *d, const char *text)
 {
     char name[32];

@@ -89,6 +89,9 @@ const struct domain_info *system_domain_id(const struct system *sys, unsigned id
 /* The guest's device, both as the user names them; NULL, said on stderr. */
 const struct device_info *system_device(const struct system *sys, const char *guest,
                                         const char *device);
+/* The same, of a disk only. */
+const struct device_info *system_disk(const struct system *sys, const char *guest,
+                                      const char *device);
 
 /* Does `text` mean this device?  "xvda", "51712", "vbd/51712"; "vif0", "eth0", "vif/0". */
 bool system_device_is(const struct device_info *d, const char *text);

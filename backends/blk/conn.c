@@ -320,7 +320,7 @@ static uint32_t queues_offered(const struct blk_dev *d)
     long n = want ? strtol(want, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 
     /* rmw.h; one connection; and the next medium may be of that kind */
-    if (d->target.block > BLKIF_SECTOR || d->nbd || d->cdrom || d->removable)
+    if (d->target.block > BLKIF_SECTOR || d->nbd || has_media(d))
         return 1;
     return n < 1 ? 1 : n > BLK_QUEUES_MAX ? BLK_QUEUES_MAX : (uint32_t)n;
 }
