@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -253,8 +254,31 @@ int port_open(struct port *p, const struct port_wish *wish, struct why *why)
     return rc;
 }
 
+/* What the kernel could not keep for the guest (PORT_QUEUE_FRAMES) dies with the interface's
+ * counters. */
+static void tell_dropped(const struct port *p)
+{
+    char path[96], text[24] = "";
+    unsigned long long n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/tx_dropped", p->name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (read(fd, text, sizeof(text) - 1) < 0)
+        log_debug("%s: %s", path, strerror(errno));
+    close(fd);
+    n = strtoull(text, NULL, 10);
+    if (n > 0)
+        log_info("%s: %llu frames were dropped: they came faster than the guest took them", p->name,
+                 n);
+}
+
 void port_close(struct port *p)
 {
+    if (p->index > 0)
+        tell_dropped(p);
     if (p->ovs)
         ovs_leave(p->name);
     if (p->queues > 0 && p->index > 0)
