@@ -3,6 +3,8 @@
  * of the whole guest, and S11 (its domid used again), need a dom0: tests/evil has them.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,26 +255,50 @@ static enum row_result s8(struct evil *e)
 
 /* ---- S9 to S12 ---- */
 
-/* A frontend that dies: grants and ports go with it, the store says nothing. */
-static enum row_result die_in(struct evil *e, const char *state)
+/* Another frontend for the same device, which says on `out` when it is in the state. */
+static pid_t start_holder(const struct nf_conn *c, const char *state, int out)
 {
     char devid[16];
     pid_t pid;
 
-    snprintf(devid, sizeof(devid), "%u", e->c->f.devid);
+    snprintf(devid, sizeof(devid), "%u", c->f.devid);
     pid = fork();
     if (pid == 0) {
-        (void)!freopen("/dev/null", "w", stdout);
+        (void)dup2(out, STDOUT_FILENO);
         execl("/proc/self/exe", "drvdom-netfront", "--devid", devid, "hold", state, (char *)NULL);
         _exit(127);
     }
-    if (pid < 0)
-        return evil_wrong(e, "no process: %s", strerror(errno));
-    evil_sleep(EVIL_STEADY_MS);
-    if (waitpid(pid, NULL, WNOHANG) != 0)
+    return pid;
+}
+
+/* Until it has said so (one line), or has ended. */
+static bool is_holding(int from)
+{
+    struct pollfd p = {.fd = from, .events = POLLIN};
+    char line[64];
+
+    return poll(&p, 1, EVIL_REACT_MS) == 1 && read(from, line, sizeof(line)) > 0;
+}
+
+/* A frontend that dies: grants and ports go with it, the store says nothing. */
+static enum row_result die_in(struct evil *e, const char *state)
+{
+    bool holding = false;
+    int pipes[2];
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC))
+        return evil_wrong(e, "no pipe: %s", strerror(errno));
+    pid = start_holder(e->c, state, pipes[1]);
+    close(pipes[1]);
+    if (pid > 0) {
+        holding = is_holding(pipes[0]);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    close(pipes[0]);
+    if (!holding)
         return evil_wrong(e, "it did not get to state %s", state);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
     ROW_TRY(evil_again(e));
     ROW_TRY(evil_connect(e));
     ROW_TRY(evil_serves(e));
