@@ -43,7 +43,7 @@ bulk() {
     local from to
     from=$(seen "$3")
     guest_do g1 "iperf3 -c $1 -t 3 -P 8 $2 >/tmp/iperf || { cat /tmp/iperf; exit 1; }
-        awk '/SUM.*receiver/ { print \$6, \$7 }' /tmp/iperf" 60
+        awk '/SUM.*receiver/ { print \$6, \$7 } /SUM.*sender/ { print \$8, \"segments repeated\" }' /tmp/iperf" 120
     to=$(seen "$3")
     set -- "$1" "$2" "$3" $from $to
     [ $(($6 - $4)) -gt $((2000 * ($7 - $5))) ] ||
@@ -61,6 +61,12 @@ for g in g1 g2; do
         awk "/(eth0|vif0)-q/ { n = 0; for (i = 2; \$i ~ /^[0-9]+\$/; i++) n += \$i; if (n == 0) { print \$0; bad = 1 } } END { exit bad }" /proc/interrupts' 10
 done
 say "no bad checksum, every queue was used"
+repeated() {    # GUEST: why its TCP repeated segments
+    say "$1: $(guest_do "$1" "awk '/^TcpExt:/ { if (!seen++) split(\$0, name); else for (i = 2; i <= NF; i++)
+        if (\$i > 0 && name[i] ~ /Timeouts|FastRetrans|SlowStartRetrans|LossProbes|DSACKRecv|SpuriousRTO/) printf \"%s %s  \", name[i], \$i }' /proc/net/netstat")"
+}
+repeated g1
+repeated g2
 
 # a stream whose sum is known, each way
 copy_check g1 g2 10.7.0.3 8
@@ -81,4 +87,5 @@ guest_stop g1
 nothing_left "$a" "$dd"
 guest_stop g2
 nothing_left "$b" "$dd"
+say "frames that came faster than a guest took them: $(grep -o 'vif[0-9.]*: [0-9]* frames were dropped' "$RIG_LOG/guest-dd.log" | tr '\n' ' ')"
 dd_stop dd
