@@ -280,7 +280,9 @@ dd_stop() {
 nothing_left() {
     local left
     wait_for 10 "Xen to free domain $1 (a page of it is still mapped)" not_in_list "$1"
-    left=$(xenstore-ls -f 2>/dev/null | grep -E "^/(libxl|vm|local/domain)/$1[ /]|/backend/[a-z0-9]+/$1[ /]")
+    # (why a device failed is remembered below error/, for dom0's tools)
+    left=$(xenstore-ls -f 2>/dev/null | grep -vE "^/local/domain/[0-9]+/error/" |
+        grep -E "^/(libxl|vm|local/domain)/$1[ /]|/backend/[a-z0-9]+/$1[ /]")
     [ -z "$left" ] || fail "domain $1 is gone and left in xenstore: $left"
     [ -z "$2" ] || no_evtchn_to "$2" "$1"
 }
