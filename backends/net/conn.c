@@ -32,6 +32,13 @@ void net_allow_any_source(void)
     any_source = true;
 }
 
+static uint32_t group_per_s = NET_GROUP_PER_S;
+
+void net_set_group_rate(uint32_t frames_per_s)
+{
+    group_per_s = frames_per_s;
+}
+
 /* ---- the toolstack's keys ---- */
 
 static int bad_own_key(struct why *why, int rc, const char *key)
@@ -106,6 +113,7 @@ static int net_open(const struct backend_open *at, void **dev, struct why *why)
     memcpy(wish.mac, t->setup.mac, sizeof(wish.mac));
     t->setup.queues = wish.queues;
     t->setup.any_source = any_source;
+    t->setup.group_per_s = group_per_s;
     memcpy(t->bridge, wish.bridge, sizeof(t->bridge));
     if (!rc) {
         at->take_over(at->arg);

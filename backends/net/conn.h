@@ -37,6 +37,8 @@ struct net_setup {
     bool any_source; /* the guest may send from other addresses than mac */
     uint8_t pad;
     struct net_limits limits;
+    uint32_t group_per_s; /* frames to groups that it may send for long; 0: no limit */
+    uint32_t pad2;
 };
 
 struct net_queue_keys {
@@ -62,5 +64,10 @@ struct net_connect {
 /* For drvdomd: guests whose interfaces are opened from now on may send from any MAC address, for
  * those that bridge or route for others.  Otherwise only from their own (N24). */
 void net_allow_any_source(void);
+
+/* For drvdomd, likewise: frames to groups (multicast, broadcast) that a guest may send for long, a
+ * second; 0: as many as it likes. */
+enum { NET_GROUP_PER_S = 32 };
+void net_set_group_rate(uint32_t frames_per_s);
 
 #endif

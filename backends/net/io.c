@@ -4,14 +4,14 @@
  * Queue 0 is served by the main thread, whose sleep (queue 0's reactor) also watches the common
  * loop: a vif with one queue is one thread, and a wake-up of its data path is one system call.
  *
- * #syscalls io_uring_enter (the hot path's other calls are ioctls of gntdev and evtchn)
+ * #syscalls io_uring_enter (the hot path's other calls are ioctls of gntdev and evtchn),
+ * sched_setscheduler (queue.c; without capabilities only between policies that have no privileges)
  */
 #include "backends/net/io.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_tun.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -53,17 +53,6 @@ static int prepare(struct worker *w, struct net_dev *dev, const int *fds)
     return rc ? rc : control_init(&dev->control, w, &dev->shared, control_fault);
 }
 
-/* Waking one vif's worker shall not interrupt another's: on a busy CPU it then finds a batch of
- * frames instead of the first one, and each pair of them saves two changes of address space.  An
- * idle CPU still takes it up at once. */
-static void prefer_batches(void)
-{
-    const struct sched_param none = {0};
-
-    if (sched_setscheduler(0, SCHED_BATCH, &none))
-        log_debug("scheduling policy: %s", strerror(errno));
-}
-
 static int setup(struct worker *w, const void *payload, size_t len, const int *fds, int nfds,
                  struct why *why)
 {
@@ -79,7 +68,6 @@ static int setup(struct worker *w, const void *payload, size_t len, const int *f
     if (nfds < 1 || nfds > NET_QUEUES_MAX || (uint32_t)nfds != dev->setup.queues)
         return why_set(why, -EPROTO, "SETUP with %d descriptors for %u queues", nfds,
                        dev->setup.queues);
-    prefer_batches();
     shared_init(&dev->shared, &dev->setup);
     rc = prepare(w, dev, fds);
     return rc ? why_set(why, rc, "preparing the queues: %s", strerror(-rc)) : 0;
@@ -302,7 +290,7 @@ static int run(struct worker *w)
     return w->loop.exit_code;
 }
 
-static const char *const syscalls[] = {"io_uring_enter", NULL};
+static const char *const syscalls[] = {"io_uring_enter", "sched_setscheduler", NULL};
 static const unsigned long ioctls[] = {TUNSETOFFLOAD, TUNSETCARRIER, TUNSETQUEUE, 0};
 
 const struct worker_ops net_worker_ops = {

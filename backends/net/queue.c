@@ -354,6 +354,21 @@ static uint64_t serve(struct net_queue *q)
     return MIN(sleep_ns, q->wait_ns);
 }
 
+/* Waking a busy queue's thread shall not interrupt another one: on a busy CPU it then finds a batch
+ * of frames instead of the first one, and each pair of them saves two changes of address space.
+ * One that is hardly ever awake may interrupt: it waits for no neighbour's batch. */
+static void have_manners(struct net_queue *q)
+{
+    const struct sched_param none = {0};
+    bool busy = q->cpu.percent >= BUSY_PERCENT;
+
+    if (busy == q->busy)
+        return;
+    q->busy = busy;
+    if (sched_setscheduler(0, busy ? SCHED_BATCH : SCHED_OTHER, &none))
+        log_debug("scheduling policy: %s", strerror(errno));
+}
+
 int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
 {
     bool more = false;
@@ -370,10 +385,12 @@ int net_queue_turn(struct net_queue *q, uint64_t timeout_ns)
     if (q->changed) /* the main thread shall look now: no event may ever come */
         timeout_ns = 0;
     publish_counts(q);
-    if (q->turns++ % CPU_TURNS == 0)
+    if (q->turns++ % CPU_TURNS == 0) {
         stats_cpu(q->w->stats, &q->cpu, ticks_ns());
+        have_manners(q);
+    }
     rc = reactor_wait(&q->reactor, timeout_ns > 0, timeout_ns);
-    /* Other workers of this processor run between two batches (they do not interrupt us, io.c): the
+    /* Other workers of this processor run between two batches (busy ones do not interrupt us): the
      * one that takes the frames just sent has a port that keeps PORT_QUEUE_FRAMES of them only. */
     if (more)
         sched_yield();

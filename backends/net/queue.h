@@ -32,6 +32,7 @@ enum {
     QUEUE_OPS = RX_CHAIN + TX_BATCH + 8,
     SAMPLE_EVERY = 16,
     CPU_TURNS = 64, /* between looks at the clock for the CPU time */
+    BUSY_PERCENT = 10,
     BATCH_SEGS = NETIF_RING_SLOTS + TX_SEGS_MAX,
 };
 
@@ -74,6 +75,7 @@ struct net_queue {
     struct net_shared *shared;
     struct net_count count;
     struct cpu_meter cpu;
+    bool busy; /* it uses so much of a CPU that it shall not interrupt others */
     uint32_t turns;
     int port_fd, command_fd;
     struct evtchn ev;

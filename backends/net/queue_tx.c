@@ -207,12 +207,21 @@ static bool take_batch(struct net_queue *q, uint64_t *began, uint64_t *copied_at
     return true;
 }
 
-/* A frame to everybody, when the guest has sent enough of them: it waits, and all behind it. */
-static bool held_back(struct net_queue *q, const struct tx_work *t)
+/* A frame to everybody, when the guest has sent enough of them: it waits, and all behind it; or it
+ * is dropped, when there were too many for long. */
+static bool held_back(struct net_queue *q, struct tx_work *t)
 {
+    enum group_verdict v;
     uint64_t wait_ns;
 
-    if (t->verdict != TX_SEND || !filter_to_group(t->frame) || shared_group_ok(q->shared, &wait_ns))
+    if (t->verdict != TX_SEND || !filter_to_group(t->frame))
+        return false;
+    v = shared_group(q->shared, &wait_ns);
+    if (v == GROUP_DROP) {
+        t->verdict = TX_DROP;
+        t->packet.reason = "too many frames to groups or to all (drvdomd --group-rate)";
+    }
+    if (v != GROUP_WAIT)
         return false;
     q->tx_limited = true;
     q->wait_ns = MIN(q->wait_ns, wait_ns);

@@ -11,6 +11,8 @@ void shared_init(struct net_shared *s, const struct net_setup *setup)
     filter_init(&s->filter, setup->mac, setup->any_source);
     pthread_mutex_init(&s->lock, NULL);
     rate_init(&s->group, RATE_BURST_MIN, UINT64_C(1000000) * GROUP_BURST / GROUP_PER_S, clock_ns());
+    if (setup->group_per_s > 0)
+        s->group_interval_ns = 1000000000 / setup->group_per_s;
     shared_set_limits(s, &setup->limits);
 }
 
@@ -43,16 +45,29 @@ int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wa
     return credit;
 }
 
-bool shared_group_ok(struct net_shared *s, uint64_t *wait_ns)
+/* Under the lock.  How far it is paid ahead tells how much of the store is used. */
+static bool within_store(struct net_shared *s, uint64_t now)
 {
-    bool ok;
+    if (s->group_interval_ns == 0)
+        return true;
+    s->group_paid_ns = MAX(s->group_paid_ns, now);
+    return s->group_paid_ns - now < GROUP_STORE * s->group_interval_ns;
+}
+
+enum group_verdict shared_group(struct net_shared *s, uint64_t *wait_ns)
+{
+    enum group_verdict v = GROUP_DROP;
+    uint64_t now = clock_ns();
 
     pthread_mutex_lock(&s->lock);
-    ok = rate_ready(&s->group, clock_ns(), wait_ns);
-    if (ok)
+    if (within_store(s, now))
+        v = rate_ready(&s->group, now, wait_ns) ? GROUP_SEND : GROUP_WAIT;
+    if (v == GROUP_SEND) {
         rate_charge(&s->group, (uint32_t)GROUP_COST);
+        s->group_paid_ns += s->group_interval_ns;
+    }
     pthread_mutex_unlock(&s->lock);
-    return ok;
+    return v;
 }
 
 void shared_settle(struct net_shared *s, enum shared_way way, uint64_t bytes)

@@ -21,13 +21,20 @@ enum shared_way { SHARED_TX, SHARED_RX, SHARED_WAYS };
  * only a little late still has room for what is meant for it.  What a guest sends beyond waits in
  * its own ring. */
 enum { GROUP_BURST = 16, GROUP_PER_S = 4000 };
+/* And each of them costs every guest of the bridge some processor time: who sends many for long,
+ * more than GROUP_STORE and then net_setup.group_per_s, loses what is beyond. */
+enum { GROUP_STORE = 512 };
+
+enum group_verdict { GROUP_SEND, GROUP_WAIT, GROUP_DROP };
 
 struct net_shared {
     struct filter filter;
     pthread_mutex_t lock;
     atomic_bool limited[SHARED_WAYS];
     struct rate rate[SHARED_WAYS], group;
-    atomic_uint look_version; /* of what follows; under the lock */
+    uint64_t group_interval_ns; /* between frames to groups in the long run; 0: no limit */
+    uint64_t group_paid_ns;     /* the time up to which those that were sent have been paid for */
+    atomic_uint look_version;   /* of what follows; under the lock */
     uint16_t headroom;
     struct net_hash hash;
 };
@@ -35,8 +42,8 @@ struct net_shared {
 void shared_init(struct net_shared *s, const struct net_setup *setup);
 void shared_set_limits(struct net_shared *s, const struct net_limits *limits);
 
-/* May one more frame go to a group?  If not, *wait_ns is how long it will take. */
-bool shared_group_ok(struct net_shared *s, uint64_t *wait_ns);
+/* May one more frame go to a group?  GROUP_WAIT: in *wait_ns. */
+enum group_verdict shared_group(struct net_shared *s, uint64_t *wait_ns);
 
 /* For frames that are planned from now on. */
 void shared_set_headroom(struct net_shared *s, uint16_t headroom);

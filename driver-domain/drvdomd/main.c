@@ -25,7 +25,7 @@
 
 static const char usage[] =
     "usage: drvdomd [--bin DIR] [--log error|warn|info|debug] [--any-source-mac] "
-    "[--local-migration] [--allow-test-kill]\n"
+    "[--group-rate N] [--local-migration] [--allow-test-kill]\n"
     "\n"
     "Serves the block and network devices that the toolstack attaches to this domain\n"
     "(disk=[...,backend=NAME] and vif=[...,backend=NAME] of xl.cfg).\n"
@@ -33,6 +33,8 @@ static const char usage[] =
     "  --bin DIR    where drvdom-blkback and drvdom-netback are (default: beside drvdomd)\n"
     "  --log LEVEL  how much to log to stderr (default info; also $DRVDOM_LOG)\n"
     "  --any-source-mac   let guests send from other MAC addresses than their own\n"
+    "  --group-rate N     multicast and broadcast frames a second that each guest may send for\n"
+    "                     long (default 32, and 512 at a time; 0: no limit)\n"
     "  --local-migration  let two guests have one disk under the same number, one after the other\n"
     "  --allow-test-kill  die on request of dom0 (drvdom-schema(5)): for the tests of recovery\n"
     "  --version    print the version and exit\n"
@@ -57,6 +59,20 @@ static int own_directory(char *buf, size_t size)
     return 0;
 }
 
+static bool set_group_rate(const char *text)
+{
+    enum { MOST = 1000000000 };
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end || n > MOST) {
+        fprintf(stderr, "drvdomd: --group-rate %s: use a number up to %d\n", text, MOST);
+        return false;
+    }
+    net_set_group_rate((uint32_t)n);
+    return true;
+}
+
 /* 0 go on, 1 done, 2 usage error. */
 static int parse_options(int argc, char **argv)
 {
@@ -64,6 +80,7 @@ static int parse_options(int argc, char **argv)
         {"bin", required_argument, NULL, 'b'},
         {"log", required_argument, NULL, 'l'},
         {"any-source-mac", no_argument, NULL, 'm'},
+        {"group-rate", required_argument, NULL, 'g'},
         {"local-migration", no_argument, NULL, 'L'},
         {"allow-test-kill", no_argument, NULL, 'k'},
         {"version", no_argument, NULL, 'V'},
@@ -92,6 +109,10 @@ static int parse_options(int argc, char **argv)
             break;
         case 'm':
             net_allow_any_source();
+            break;
+        case 'g':
+            if (!set_group_rate(optarg))
+                return 2;
             break;
         case 'L':
             blk_allow_local_migration();

@@ -249,7 +249,8 @@ static void start(void)
     command = eventfd(0, EFD_NONBLOCK);
     worker.id.domid = GUEST;
     worker.stats = &stats;
-    shared_init(&shared, &(struct net_setup){.mac = {0x00, 0x16, 0x3e, 4, 5, 6}});
+    shared_init(&shared, &(struct net_setup){.mac = {0x00, 0x16, 0x3e, 4, 5, 6},
+                                             .group_per_s = NET_GROUP_PER_S});
     memset(&stats, 0, sizeof(stats));
     memset(bad_gref, 0, sizeof(bad_gref));
     memset(page[RX_DATA], CANARY, 256 * GRANT_PAGE);

@@ -443,7 +443,6 @@ START_TEST(limits_the_rate)
 }
 END_TEST
 
-/* N16: after 10 s what is held is dropped, after 60 s the link counts as down, until slots come. */
 /* Frames to a group go out at the pace that neighbours can stand, all of them, in order; what is
  * behind waits with them, and alone it does not wait. */
 START_TEST(paces_frames_to_a_group)
@@ -498,6 +497,45 @@ START_TEST(paces_frames_to_a_group)
 }
 END_TEST
 
+/* Who has used up the store loses frames to groups, at once, and no others. */
+START_TEST(drops_a_flood_to_a_group)
+{
+    enum { AT_A_TIME = 50, ROUNDS = 14 };
+    size_t len = frame_build(f, FRAME_UDP4, 0, 18);
+    unsigned ok = 0, lost = 0;
+    uint64_t began;
+
+    start();
+    began = clock_ns();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i <= AT_A_TIME; i++) {
+            f[0] = i < AT_A_TIME; /* the last one is for one guest */
+            (void)tx_frame(len, 0, NULL);
+        }
+        tx_push();
+        while (q->tx.prod != tx.prod) {
+            ck_assert_int_eq(net_queue_turn(q, 10000000), 0);
+            while (on_wire(f) > 0)
+                ;
+            (void)frame_build(f, FRAME_UDP4, 0, 18);
+        }
+        for (unsigned i = 0; i < AT_A_TIME; i++) {
+            bool sent = tx_answer(NULL) == NETIF_STATUS_OKAY;
+
+            ck_assert(!sent || lost == 0 || clock_ns() - began > 1000000000 / NET_GROUP_PER_S);
+            ok += sent;
+            lost += !sent;
+        }
+        ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
+    }
+    ck_assert_uint_ge(ok, GROUP_STORE);
+    ck_assert_uint_le(ok, GROUP_STORE + 1 + (clock_ns() - began) * NET_GROUP_PER_S / 1000000000);
+    ck_assert_uint_gt(lost, 0);
+    stop();
+}
+END_TEST
+
+/* N16: after 10 s what is held is dropped, after 60 s the link counts as down, until slots come. */
 START_TEST(gives_up_on_a_guest_that_takes_nothing)
 {
     size_t len = frame_build(f, FRAME_UDP4, 0, 8958);
@@ -612,6 +650,7 @@ int main(void)
     tcase_add_test(t, filters_multicast);
     tcase_add_test(t, limits_the_rate);
     tcase_add_test(t, paces_frames_to_a_group);
+    tcase_add_test(t, drops_a_flood_to_a_group);
     tcase_add_test(t, gives_up_on_a_guest_that_takes_nothing);
     tcase_add_test(t, throttles_a_storm);
     tcase_add_test(t, reconnects);

@@ -16,5 +16,8 @@ void stats_count_cpu(struct dev_stats *s, struct cpu_meter *m, uint64_t now_ns)
         return;
     used = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
     stats_add(&s->cpu_ns, used - m->counted_ns);
+    if (now_ns > m->looked_ns)
+        m->percent = (unsigned)((used - m->counted_ns) * 100 / (now_ns - m->looked_ns));
     m->counted_ns = used;
+    m->looked_ns = now_ns;
 }

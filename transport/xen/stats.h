@@ -38,7 +38,8 @@ struct dev_stats {
 
 /* A thread's own CPU time, counted now and then while it works: an idle one costs nothing. */
 struct cpu_meter {
-    uint64_t due_ns, counted_ns;
+    uint64_t due_ns, counted_ns, looked_ns;
+    unsigned percent; /* of the time between the last two looks, which both were in busy moments */
 };
 void stats_count_cpu(struct dev_stats *s, struct cpu_meter *m, uint64_t now_ns);
 
