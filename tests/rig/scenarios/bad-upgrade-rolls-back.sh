@@ -1,5 +1,5 @@
 # summary: new programs that exit, hang, or whose workers do not start: the old ones serve on, under verified load
-# timeout: 600
+# timeout: 1140
 # machine: icount
 # files: test-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh tests/rig/dom0/upgrades.sh build/release/bin/drvdomd build/release/bin/drvdom-blkback build/release/bin/drvdom-netback build/rig-bad
 # shellcheck shell=dash

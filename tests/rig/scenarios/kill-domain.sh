@@ -1,5 +1,5 @@
 # summary: the driver domain (NVMe, NIC passed through) dies again and again under verified load: its guests go on
-# timeout: 1500
+# timeout: 1140
 # machine: passthrough
 # mem: 2560
 # files: recovery-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard

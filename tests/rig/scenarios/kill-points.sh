@@ -1,5 +1,5 @@
 # summary: workers killed at each named step of a request's life, under verified disk and TCP load
-# timeout: 420
+# timeout: 1140
 # machine: icount
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh
 # shellcheck shell=dash

@@ -1,5 +1,5 @@
 # summary: Debian 12's and Debian 13's kernel as guests, each with disk and network: every kind of death, verified
-# timeout: 900
+# timeout: 1140
 # machine: icount
 # files: recovery-plain-domain dom0-disks bench trixie tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
 # shellcheck shell=dash

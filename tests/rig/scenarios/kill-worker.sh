@@ -1,5 +1,5 @@
 # summary: 200 workers and 5 drvdomd killed under verified disk and TCP load: the guests notice nothing
-# timeout: 420
+# timeout: 1140
 # machine: icount
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh
 # shellcheck shell=dash

@@ -1,5 +1,5 @@
 # summary: 500 attaches and detaches, 100 killed workers: nodes, grants, event channels, descriptors, memory as before
-# timeout: 420
+# timeout: 1140
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/fakexen/fakexenctl build/fakexen/lib/libfakexen.so
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/recovery.sh

@@ -1,5 +1,5 @@
 # summary: workers, drvdomd, programs and xenstored die or are exchanged, one kind after the other in one boot
-# timeout: 850
+# timeout: 1140
 # machine: icount
 # files: test-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh tests/rig/dom0/upgrades.sh build/release/bin/drvdomd build/release/bin/drvdom-blkback build/release/bin/drvdom-netback build/rig-bad build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash

@@ -1,5 +1,5 @@
 # summary: a driver domain (NVMe, NIC) gets Debian 13's kernel and a new image under running guests; a bad image is taken back
-# timeout: 600
+# timeout: 1140
 # machine: passthrough
 # mem: 2560
 # files: driver-domain trixie-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard

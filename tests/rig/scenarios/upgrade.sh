@@ -1,5 +1,5 @@
 # summary: drvdomd and its workers replaced by new programs, three times, under verified load: guests notice nothing
-# timeout: 600
+# timeout: 1140
 # machine: icount
 # files: test-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh tests/rig/dom0/upgrades.sh build/release/bin/drvdomd build/release/bin/drvdom-blkback build/release/bin/drvdom-netback
 # shellcheck shell=dash

@@ -1,5 +1,5 @@
 # summary: xenstored updates itself (live-update) three times under driver domain, guests and their load: nobody notices
-# timeout: 600
+# timeout: 1140
 # machine: icount
 # files: test-domain bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh tests/rig/dom0/upgrades.sh build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash
