@@ -523,12 +523,23 @@ static void served(struct device *dev)
     keys_tell_replaced(dev->d);
 }
 
+static void tell_ready(const struct device *dev)
+{
+    uint64_t now = clock_ns();
+    char since[48] = "";
+
+    if (dev->lost_ns && dev->xenbus.resume)
+        snprintf(since, sizeof(since), ", %llu us after the loss",
+                 (unsigned long long)(now - dev->lost_ns) / 1000);
+    log_info("%s: ready after %llu us%s", dev->name,
+             (unsigned long long)(now - dev->started_ns) / 1000, since);
+}
+
 void device_message(struct device *dev, const struct worker_msg *m)
 {
     switch (m->type) {
     case WORKER_READY:
-        log_info("%s: ready after %llu us", dev->name,
-                 (unsigned long long)(clock_ns() - dev->started_ns) / 1000);
+        tell_ready(dev);
         dev->published = false; /* what is behind it may not be what it was */
         step(dev, dev->class->ready &&
                           dev->class->ready(dev->target, m->payload, m->payload_len, &dev->why)

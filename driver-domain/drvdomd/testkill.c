@@ -62,6 +62,14 @@ static void arm(struct drvdomd *d)
     loop_timer_set(&d->loop, &kills.timer, ns);
 }
 
+/* The guest waits from now on, not from when we notice. */
+static void end(struct device *victim)
+{
+    if (!victim->lost_ns)
+        victim->lost_ns = clock_ns();
+    kill(victim->pid, SIGKILL);
+}
+
 /* Counted are those that were replaced: one that is told to die twice dies once. */
 static void on_timer(void *arg)
 {
@@ -73,7 +81,7 @@ static void on_timer(void *arg)
         return;
     }
     if (victim)
-        kill(victim->pid, SIGKILL);
+        end(victim);
     arm(d);
 }
 

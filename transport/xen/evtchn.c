@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <time.h>
 
+#include "transport/base/log.h"
+
 int evtchn_open(struct evtchn *e)
 {
     int fd, flags;
@@ -57,12 +59,16 @@ int evtchn_offer(struct evtchn *e, unsigned domid)
 int evtchn_rebind(struct evtchn *e, unsigned domid, uint32_t remote_port)
 {
     const struct timespec ms = {.tv_nsec = 1000000};
-    int rc = evtchn_bind(e, domid, remote_port);
+    uint64_t from = clock_ns();
+    int rc = evtchn_bind(e, domid, remote_port), tries;
 
-    for (int tries = 0; rc == -EINVAL && tries < 1000; tries++) {
+    for (tries = 0; rc == -EINVAL && tries < 1000; tries++) {
         nanosleep(&ms, NULL);
         rc = evtchn_bind(e, domid, remote_port);
     }
+    if (tries > 0)
+        log_info("port %u of domain %u was bound for another %llu us", remote_port, domid,
+                 (unsigned long long)(clock_ns() - from) / 1000);
     return rc;
 }
 

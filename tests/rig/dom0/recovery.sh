@@ -13,6 +13,7 @@ ROUND_MIB=${ROUND_MIB:-4}
 # recovery_dd LINE...: with the share of the processor that `drvdom create` gives one
 recovery_dd() {
     dd_start dd memory="${DD_MEMORY:-128}" cpu_weight=1024 "$@"
+    dd_id=$(domid dd)
 }
 # Its disks are dom0's, and a guard looks after it.
 recovery_plain_dd() {
@@ -153,13 +154,20 @@ recovery_over() {
 
 # test_kill WORDS: what drvdomd of the test domain shall kill (drvdom-schema(5))
 test_kill() {
-    xenstore-write "/local/domain/$(domid dd)/data/drvdom/test-kill" "$1"
+    xenstore-write "/local/domain/$dd_id/data/drvdom/test-kill" "$1"
 }
 restarts() {            # of workers, since drvdomd started
-    xs "/local/domain/$(domid dd)/data/drvdom/worker-restarts"
+    xs "/local/domain/$dd_id/data/drvdom/worker-restarts"
 }
 killed() {              # COUNT
     [ "$(restarts)" -ge "$1" ]
+}
+# wait_killed SECONDS COUNT: in all.  Asking again and again would take its time from those that are measured.
+wait_killed() {
+    waiting "$2 workers to be killed and replaced"
+    watch_until "$1" "/local/domain/$dd_id/data/drvdom/worker-restarts" killed "$2" ||
+        fail "after $1 s only $(restarts) of $2 workers were killed and replaced"
+    waiting -
 }
 
 # Of any device, every 60 ms on the average: one death costs the rig's one processor some 15 ms, most of it for
@@ -168,7 +176,7 @@ kill_workers() {        # COUNT
     local goal
     goal=$(($(restarts) + $1))
     test_kill "workers $1 120"
-    wait_for 240 "$1 workers to be killed and replaced" killed $goal
+    wait_killed 240 $goal
     load_running
     say "$1 workers killed, the load still runs"
 }
@@ -179,7 +187,7 @@ kill_at_steps() {       # COUNT: at each step of a request's life
     for step in taken copied submitted completed answered before-notify after-notify; do
         goal=$((goal + $1))
         test_kill "step $step $1 100"
-        wait_for 60 "$1 workers to die at the step '$step'" killed $goal
+        wait_killed 60 $goal
         load_running
         say "$step: $1 workers died there and were replaced"
     done

@@ -9,6 +9,7 @@ DISKS='b c d e f g h i j k' ROUNDS=${ROUNDS:-50} KILLS=${KILLS:-100}
 dd_start dd memory=192
 guest_start g1
 dd=$(domid dd) g1=$(domid g1)
+dd_id=$dd # recovery.sh's
 log=$RIG_LOG/guest-dd.log
 
 # What libxl does in xenstore, without what it costs to start xl 1000 times.
@@ -60,7 +61,7 @@ with_load() {           # KILLS: a disk attached by xl, killed under verified lo
     fio_start g1
     sleep 0.5
     test_kill "workers $1 60"
-    wait_for 200 "$1 workers to be killed and replaced" killed $((before + $1))
+    wait_killed 200 $((before + $1))
     fio_end g1 60
     xl_do block-detach g1 xvda
     detached "$g1"
