@@ -178,15 +178,23 @@ static void come_back(struct domain *d)
              rc ? "; but it cannot be unpaused" : "");
 }
 
+/* Even told not to mind, libxl refuses a number in the second in which it became free; unless it
+ * has forgotten when that was. */
+static uint64_t free_from(const struct domain *d)
+{
+    uint64_t now = clock_ns();
+
+    return toolstack_forget_domids(d->g->xl) ? now
+                                             : (now / SECOND_NS + 1) * SECOND_NS + SECOND_NS / 20;
+}
+
 /* Dead: wait until Xen has let go of the number, or see to it. */
 static void while_dead(struct domain *d)
 {
     enum alive is = toolstack_alive(d->g->xl, d->domid);
 
-    if (is == NOT_THERE && !d->free_ns) {
-        /* Even told not to mind, libxl refuses a number in the second in which it became free. */
-        d->free_ns = (clock_ns() / SECOND_NS + 1) * SECOND_NS + SECOND_NS / 20;
-    }
+    if (is == NOT_THERE && !d->free_ns)
+        d->free_ns = free_from(d);
     if (is == NOT_THERE && clock_ns() >= d->free_ns) {
         come_back(d);
         return;

@@ -182,6 +182,8 @@ enum alive toolstack_alive(struct toolstack *t, uint32_t domid);
 /* The domain's configuration as libxl has it, or NULL (not complete yet). */
 struct saved_config *toolstack_config(struct toolstack *t, uint32_t domid);
 void toolstack_config_free(struct saved_config *c);
+/* Lets libxl forget which domids were in use just now; false: it cannot. */
+bool toolstack_forget_domids(struct toolstack *t) must_check;
 /* Makes the domain again, paused.  0 or -errno. */
 int toolstack_create(struct toolstack *t, struct saved_config *c, uint32_t domid) must_check;
 /* A copy with another kernel and ramdisk, or NULL. */

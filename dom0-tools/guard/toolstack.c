@@ -93,6 +93,13 @@ void toolstack_config_free(struct saved_config *c)
     free(c);
 }
 
+/* The record is of the last minute, for who lets libxl choose numbers by chance or migrates a
+ * domain to its own host. */
+bool toolstack_forget_domids(struct toolstack *t)
+{
+    return libxl_clear_domid_history(t->ctx) == 0;
+}
+
 int toolstack_create(struct toolstack *t, struct saved_config *c, uint32_t domid)
 {
     libxl_domain_config copy;
