@@ -71,7 +71,7 @@ load_start() {
         iperf3 -s -D --logfile /tmp/iperf.server; sleep 0.5'
     guest_do g1 "(stream send $NET.16 7000 /tmp/load.stop >/tmp/stream.all 2>&1; echo \$? >>/tmp/stream.all
         mv /tmp/stream.all /tmp/stream.sent) >/dev/null 2>&1 &
-        (iperf3 -c $NET.16 -R -b 20M -t 3600 >/tmp/iperf.out 2>&1; echo \$? >/tmp/iperf.rc) >/dev/null 2>&1 &"
+        (iperf3 -c $NET.16 -R -b 20M -t 3600 --rcv-timeout 1000000 >/tmp/iperf.out 2>&1; echo \$? >/tmp/iperf.rc) >/dev/null 2>&1 &"
 }
 
 fio_start() {   # GUEST
