@@ -292,7 +292,7 @@ domain_deaths() {
     for how in destroy panic hang; do
         n=$1
         while [ "$n" -gt 0 ]; do
-            sleep 1
+            sleep 0.5
             domain_dies $how
             n=$((n - 1))
         done
