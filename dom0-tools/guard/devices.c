@@ -162,23 +162,65 @@ void devices_keep(struct domain *d)
     }
 }
 
+bool devices_any(const struct domain *d)
+{
+    for (unsigned i = 0; d->device && i < KEPT_DEVICES; i++) {
+        if (d->device[i].kind[0])
+            return true;
+    }
+    return false;
+}
+
 /* ---- PCI devices ---- */
+
+enum { PCI_MAX = 32 }; /* what libxl has added to the directory; what is taken away leaves a gap */
+
+static void pci_dir(char *dir, size_t size, uint32_t domid)
+{
+    (void)device_back_dir_of(dir, size, 0, "pci", domid, 0);
+}
+
+bool devices_unplugged(struct store *s, uint32_t domid)
+{
+    char dir[STORE_PATH_MAX], path[STORE_PATH_MAX], value[4];
+    uint32_t state = 0;
+
+    pci_dir(dir, sizeof(dir), domid);
+    if (device_back_get_state(s, 0, dir, &state) || state != XENBUS_RECONFIGURING)
+        return false;
+    for (unsigned i = 0; i < PCI_MAX; i++) {
+        schema_join_index(path, sizeof(path), dir, "state-%u", i); /* xspath: pciback's */
+        if (store_read(s, 0, path, value, sizeof(value)) >= 0 &&
+            strtoul(value, NULL, 10) == XENBUS_CLOSING)
+            return true;
+    }
+    return false;
+}
+
+bool devices_forget_pci(struct store *s, uint32_t domid)
+{
+    char dir[STORE_PATH_MAX];
+
+    pci_dir(dir, sizeof(dir), domid);
+    return store_rm(s, 0, dir) == 0;
+}
 
 /* pciback (state 7: Reconfiguring) waits for pcifront, and libxl for pciback to be Connected again.
  * The directory is dom0's own; pciback reads only the frontend's state. */
-void devices_answer_pci(struct store *s, uint32_t domid)
+bool devices_answer_pci(struct store *s, uint32_t domid)
 {
     char dir[STORE_PATH_MAX];
     uint32_t state = 0;
     int rc;
 
-    (void)device_back_dir_of(dir, sizeof(dir), 0, "pci", domid, 0);
+    pci_dir(dir, sizeof(dir), domid);
     if (device_back_get_state(s, 0, dir, &state) ||
         (state != XENBUS_RECONFIGURING && state != XENBUS_RECONFIGURED))
-        return;
+        return false;
     rc = device_back_set_state(s, 0, dir, XENBUS_CONNECTED);
     if (rc)
         log_debug("domain %u: pciback: %s", domid, strerror(-rc));
+    return true;
 }
 
 /* ---- restoring ---- */

@@ -16,6 +16,9 @@ enum {
     POLL_MS = 5,    /* while it is dying */
     GRACE_MS = 300, /* for the xl that made it, to destroy what crashed */
 };
+/* Of the next PCI device to be taken away or the domain's end; and of pciback, to see that a
+ * directory is gone. */
+static const uint64_t UNPLUG_NS = UINT64_C(3000000000), FORGET_NS = UINT64_C(200000000);
 static const uint64_t SECOND_NS = UINT64_C(1000000000);
 static const uint64_t QUICK_NS = UINT64_C(20000000000);
 
@@ -136,7 +139,7 @@ void domain_died(struct domain *d, const char *how)
         return;
     }
     d->is = DOMAIN_DEAD;
-    d->free_ns = 0;
+    d->free_ns = d->unplugged_ns = 0;
     d->died_ns = now;
     d->grace_ns = now + (d->by_us ? 0 : (uint64_t)GRACE_MS * 1000000u);
     domain_soon(d, 0);
@@ -193,8 +196,11 @@ static void while_dead(struct domain *d)
 {
     enum alive is = toolstack_alive(d->g->xl, d->domid);
 
-    if (is == NOT_THERE && !d->free_ns)
+    if (is == NOT_THERE && !d->free_ns) {
         d->free_ns = free_from(d);
+        if (devices_forget_pci(d->g->store, d->domid))
+            d->free_ns += FORGET_NS;
+    }
     if (is == NOT_THERE && clock_ns() >= d->free_ns) {
         come_back(d);
         return;
@@ -270,6 +276,48 @@ static void while_alive(struct domain *d)
         devices_keep(d);
 }
 
+/* The beginning of xl destroy: libxl resets each device, and tells the domain of it afterwards.
+ * What that has asked of a disk it would wait for in vain until libxl's patience ends, or get
+ * errors and pass them on.  So it stands still from now on, and libxl gets its answers from us. */
+static void begin_unplug(struct domain *d)
+{
+    log_info("%s: its PCI devices are taken away; it stands still from now on", d->name);
+    if (toolstack_pause(d->g->xl, d->domid))
+        log_warn("%s cannot be paused", d->name);
+    d->unplugged_ns = clock_ns();
+}
+
+/* By xl pci-detach, then: a domain that has lost a device so comes back without it. */
+static void end_unplug(struct domain *d)
+{
+    struct saved_config *c = toolstack_config(d->g->xl, d->domid);
+
+    if (c) {
+        toolstack_config_free(d->config);
+        d->config = c;
+    }
+    toolstack_destroy(d->g->xl, d->domid);
+    domain_died(d, "has lost a PCI device under its guests");
+}
+
+static void while_paused(struct domain *d)
+{
+    uint64_t now = clock_ns();
+
+    if (d->config && devices_answer_pci(d->g->store, d->domid) && d->unplugged_ns)
+        d->unplugged_ns = now;
+    if (d->unplugged_ns && now - d->unplugged_ns > UNPLUG_NS)
+        end_unplug(d);
+    else if (d->unplugged_ns)
+        domain_soon(d, POLL_MS);
+}
+
+static bool is_unplugged(const struct domain *d)
+{
+    return d->config && !d->replace.under_way && devices_any(d) &&
+           devices_unplugged(d->g->store, d->domid);
+}
+
 static void look(struct domain *d)
 {
     if (d->is == DOMAIN_DEAD) {
@@ -278,11 +326,15 @@ static void look(struct domain *d)
     }
     switch (toolstack_alive(d->g->xl, d->domid)) {
     case ALIVE:
-        while_alive(d);
+        if (is_unplugged(d)) {
+            begin_unplug(d);
+            while_paused(d);
+        } else {
+            while_alive(d);
+        }
         return;
-    case PAUSED: /* mostly by xl destroy, which begins so */
-        if (d->config)
-            devices_answer_pci(d->g->store, d->domid);
+    case PAUSED: /* by us, or by who ends it */
+        while_paused(d);
         return;
     case SHUT_DOWN: /* asked to: by xl shutdown, or its own */
         log_info("%s (domain %u) has shut down and is no longer guarded", d->name, d->domid);
@@ -310,7 +362,11 @@ void domain_changed(struct guard *g, uint32_t domid)
 {
     struct domain *d = domain_find(g, domid);
 
-    if (d && d->is != DOMAIN_DEAD && !d->timer.due_ns)
+    if (!d || d->is == DOMAIN_DEAD)
+        return;
+    if (is_unplugged(d))
+        domain_soon(d, 0);
+    else if (!d->timer.due_ns)
         domain_soon(d, LOOK_MS);
 }
 

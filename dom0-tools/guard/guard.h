@@ -97,6 +97,7 @@ struct domain {
     bool by_us;                 /* we made it: no xl waits for its end */
     uint64_t free_ns; /* DEAD: libxl gives the number again from then on; 0: not gone yet */
     uint64_t died_ns, grace_ns, made_ns;
+    uint64_t unplugged_ns; /* its last PCI device so far was taken away; 0: none was */
     struct outage outage;
     unsigned deaths; /* in a row, each soon after the last */
     struct replacement replace;
@@ -156,10 +157,17 @@ void devices_keep(struct domain *d);
 /* Writes them back and gives both ends' nodes their owners again.  How many. */
 unsigned devices_restore(struct domain *d);
 void devices_drop(struct domain *d);
+/* Is there a guest? */
+bool devices_any(const struct domain *d);
 
 /* libxl takes a PV domain's PCI devices away one by one and waits up to 10 s after each for an
- * answer that a dead domain will not give.  Answers for it, now. */
-void devices_answer_pci(struct store *s, uint32_t domid);
+ * answer that a dead domain will not give.  Answers for it, now; false: nobody waits. */
+bool devices_answer_pci(struct store *s, uint32_t domid);
+/* Is libxl about to take one away from the running domain? */
+bool devices_unplugged(struct store *s, uint32_t domid);
+/* What libxl left behind when it gave up waiting would be taken for the successor's.  False: it
+ * left nothing. */
+bool devices_forget_pci(struct store *s, uint32_t domid);
 
 /* ---- outage.c ---- */
 
