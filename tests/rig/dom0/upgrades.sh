@@ -16,13 +16,13 @@ upgrades() {            # TIMES
     local n=0 used from
     from=$(wc -l <"$RIG_LOG/guest-dd.log")
     while [ $n -lt "$1" ]; do
-        sleep 1
+        sleep 0.3
         n=$((n + 1)) used=$(log_count 'upgrade: this version is in use')
         upgrade
         wait_for 10 "the new drvdomd's word" logged 'upgrade: this version is in use' $((used + 1))
         load_running
     done
-    sleep 1
+    sleep 0.5
     load_running
     tail -n +"$from" "$RIG_LOG/guest-dd.log" | sed -n 's/.*: served again \([0-9]*\) us after the loss.*/\1/p' |
         percentiles upgrade.served us
@@ -57,7 +57,7 @@ refused() {
     *) fail "drvdom upgrade says: $OUTPUT" ;;
     esac
     wait_for 20 "drvdomd to be ready" xs_is "/local/domain/$(domid dd)/data/drvdom/state" ready
-    sleep 2
+    sleep 0.5
     load_running
 }
 bad_upgrades() {
@@ -100,7 +100,6 @@ everything_works() {
 live_updates() {        # TIMES
     local n=0
     while [ $n -lt "$1" ]; do
-        sleep 1
         n=$((n + 1))
         live_update
         everything_works

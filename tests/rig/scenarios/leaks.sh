@@ -7,7 +7,7 @@
 # Devices at a time, rounds, kills.  RIG_SET='ROUNDS=5 KILLS=10': fewer, while developing.
 DISKS='b c d e f g h i j k' ROUNDS=${ROUNDS:-50} KILLS=${KILLS:-100}
 dd_start dd memory=192
-guest_start g1
+guest_start g1 memory=160
 dd=$(domid dd) g1=$(domid g1)
 dd_id=$dd # recovery.sh's
 log=$RIG_LOG/guest-dd.log

@@ -3,7 +3,8 @@
 # machine: icount
 # files: test-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh tests/rig/dom0/upgrades.sh build/release/bin/drvdomd build/release/bin/drvdom-blkback build/release/bin/drvdom-netback build/rig-bad build/rig-cache/root/usr/lib/xen-4.17/bin/xenstore-control
 # shellcheck shell=dash
-# What kill-worker, kill-points, upgrade and xenstored-live-update do, for who has not the time for four boots.  RIG_SET='KILLS=20 STEP_KILLS=2 DAEMONS=1 TIMES=1': less of each.
+# What kill-worker, kill-points, upgrade, bad-upgrade-rolls-back and xenstored-live-update do, for who has not the time
+# for five boots.  RIG_SET='KILLS=20 STEP_KILLS=2 DAEMONS=1 TIMES=1': less of each.
 . /rig/tests/rig/dom0/upgrades.sh
 
 recovery_dd
@@ -12,11 +13,13 @@ load_start
 sleep 0.5
 kill_workers "${KILLS:-200}"
 outages
-kill_at_steps "${STEP_KILLS:-10}"
 kill_daemons "${DAEMONS:-5}"
+kill_at_steps "${STEP_KILLS:-10}"
 upgrades "${TIMES:-3}"
 recovery_load_end 60
-upgrade_stall
 load_start
 live_updates "${TIMES:-3}"
-recovery_end 60
+bad_upgrades
+recovery_load_end 60
+upgrade_stall
+recovery_over
