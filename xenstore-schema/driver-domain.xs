@@ -84,6 +84,12 @@ dir device_errors
     path    ~/error/backend
     owner   back
     summary Why devices failed, by their backend's path; cleared when drvdomd starts
+dir device_errors_of_guest
+    path    ~/error/backend/$KIND/$GUEST
+    word    KIND
+    owner   back
+    perms   n$BACK
+    summary The devices of one guest that failed
 dir device_error
     path    ~/error/backend/$KIND/$GUEST/$DEVID
     word    KIND

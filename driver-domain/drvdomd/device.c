@@ -294,6 +294,8 @@ static void act(struct device *dev, unsigned todo)
         (void)write_state(dev, XENBUS_CLOSED);
     if (todo & XB_ACT_INIT_WAIT)
         act_publish(dev, todo & XB_ACT_DWELL);
+    else if (todo & XB_ACT_DWELL)
+        start_timer(dev, DWELL_MS);
     if (todo & XB_ACT_SERVE)
         (void)write_state(dev, XENBUS_CONNECTED);
     if (todo & XB_ACT_RECONFIGURED)

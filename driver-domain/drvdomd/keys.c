@@ -164,6 +164,27 @@ int keys_read_front(struct device *dev, uint8_t *payload)
     return why_set(&dev->why, -EBUSY, "the frontend keeps rewriting its keys");
 }
 
+/* With its guest's directory, when nothing else of that guest is kept. */
+static void forget_error(struct drvdomd *d, const struct dev_error *old)
+{
+    bool same_device = false, same_guest = false;
+    char dir[STORE_PATH_MAX];
+
+    for (const struct dev_error *e = d->errors; e < d->errors + ERRORS_KEPT; e++) {
+        if (e == old || e->class != old->class || e->id.domid != old->id.domid)
+            continue;
+        same_guest = true;
+        same_device |= e->id.devid == old->id.devid;
+    }
+    if (!old->class || same_device)
+        return;
+    if (same_guest)
+        (void)device_error_dir(dir, sizeof(dir), old->class->kind, old->id.domid, old->id.devid);
+    else
+        (void)device_errors_of_guest_dir(dir, sizeof(dir), old->class->kind, old->id.domid);
+    (void)!store_rm(d->store, 0, dir); /* -ENOENT: it could not be written */
+}
+
 /* The device's own directory goes with the guest; this record stays, so that `xl create` that
  * failed can be explained afterwards.  Bounded: a guest that fails in a loop must not fill our
  * quota. */
@@ -174,10 +195,7 @@ static void remember_error(struct device *dev, const char *text)
     char dir[STORE_PATH_MAX];
     int rc;
 
-    if (e->class) {
-        (void)device_error_dir(dir, sizeof(dir), e->class->kind, e->id.domid, e->id.devid);
-        (void)!store_rm(d->store, 0, dir); /* -ENOENT: overwritten by a later one and gone */
-    }
+    forget_error(d, e);
     *e = (struct dev_error){.class = dev->class, .id = dev->id};
     (void)device_error_dir(dir, sizeof(dir), dev->class->kind, dev->id.domid, dev->id.devid);
     rc = device_error_set_error(d->store, 0, dir, text);

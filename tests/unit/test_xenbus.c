@@ -43,6 +43,11 @@ static void run(bool block, const struct row *rows, size_t n)
 
 #define CLOSE_UP  (XB_ACT_CLOSING | XB_ACT_GAP | XB_ACT_DISCONNECT)
 #define TO_CLOSED (XB_ACT_CLOSED | XB_ACT_GAP)
+/* 6 stands for a while after the toolstack has asked: it looks for that late. */
+#define LINGER(front)                                                                              \
+    {                                                                                              \
+        XB_TIMER, front, XB_ACT_DWELL, XB_CLOSED                                                   \
+    }
 #define START                                                                                      \
     {XB_LOOK, 1, XB_ACT_OPEN, XB_OPENING},                                                         \
         {XB_OPENED, 1, XB_ACT_INIT_WAIT | XB_ACT_DWELL, XB_WAITING},                               \
@@ -84,6 +89,7 @@ START_TEST(linux_block_attach_and_detach)
         {XB_DISCONNECTED, 6 + OFFLINE, 0, XB_CLOSING}, /* the gap */
         {XB_TIMER, 6 + OFFLINE, TO_CLOSED, XB_CLOSED},
         {XB_LOOK, 6 + OFFLINE, 0, XB_CLOSED},
+        LINGER(6 + OFFLINE),
         {XB_TIMER, 6 + OFFLINE, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
     };
     run(true, rows, ARRAY_SIZE(rows));
@@ -188,6 +194,7 @@ START_TEST(guest_destroyed_in_every_phase)
         {XB_LOOK, 0 + OFFLINE, CLOSE_UP, XB_CLOSING}, /* forced: frontend's directory goes first */
         {XB_DISCONNECTED, 0 + OFFLINE, 0, XB_CLOSING},
         {XB_TIMER, 0 + OFFLINE, TO_CLOSED, XB_CLOSED},
+        LINGER(0 + OFFLINE),
         {XB_TIMER, 0 + OFFLINE, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
     };
 
@@ -204,7 +211,27 @@ START_TEST(never_connected_device_is_removed)
         START,
         {XB_LOOK, 1 + OFFLINE, XB_ACT_CLOSING | XB_ACT_GAP, XB_CLOSING},
         {XB_TIMER, 1 + OFFLINE, TO_CLOSED, XB_CLOSED},
+        LINGER(1 + OFFLINE),
         {XB_TIMER, 1 + OFFLINE, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
+    };
+    run(true, rows, ARRAY_SIZE(rows));
+}
+END_TEST
+
+/* `xl destroy`: the frontend's directory goes first, and much later our `online`. */
+START_TEST(closed_device_lingers_before_it_goes)
+{
+    const struct row rows[] = {
+        START,
+        {XB_LOOK, 4, XB_ACT_CONNECT, XB_CONNECTING},
+        {XB_CONNECTED, 4, XB_ACT_SERVE, XB_SERVING},
+        {XB_LOOK, 0, CLOSE_UP, XB_CLOSING},
+        {XB_DISCONNECTED, 0, 0, XB_CLOSING},
+        {XB_TIMER, 0, TO_CLOSED, XB_CLOSED},
+        {XB_TIMER, 0, 0, XB_CLOSED},
+        {XB_LOOK, 0 + OFFLINE, XB_ACT_DWELL, XB_CLOSED},
+        {XB_LOOK, 0 + OFFLINE, 0, XB_CLOSED},
+        {XB_TIMER, 0 + OFFLINE, XB_ACT_REMOVE | XB_ACT_RELEASE, XB_GONE},
     };
     run(true, rows, ARRAY_SIZE(rows));
 }
@@ -536,6 +563,7 @@ int main(void)
     tcase_add_test(t, guest_destroyed_in_every_phase);
     tcase_add_test(t, never_connected_device_is_removed);
     tcase_add_test(t, missing_disk);
+    tcase_add_test(t, closed_device_lingers_before_it_goes);
     tcase_add_test(t, bad_frontend_keys_close_the_device);
     tcase_add_test(t, protocol_fault_then_a_better_try);
     tcase_add_test(t, lost_worker_gets_a_successor);

@@ -55,8 +55,14 @@ static unsigned closed(struct xenbus_dev *d, const struct xenbus_view *v)
     d->phase = XB_CLOSED;
     if (d->held)
         return 0; /* 5 -> 6 -> 2 in one burst would coalesce in the frontend's watch */
+    if (v->exists && !v->online && !d->lingered) {
+        /* A slow toolstack looks for 6 some time after it has asked us to go. */
+        d->lingered = d->held = true;
+        return XB_ACT_DWELL;
+    }
     if (!v->exists || !v->online)
         return remove_self(d, v);
+    d->lingered = false;
     if (v->front != XENBUS_INITIALISING)
         return 0;
     if (d->dead) { /* the worker was lost on the way: a new one first */

@@ -100,6 +100,7 @@ struct xenbus_dev {
     bool drained;                /* XB_CLOSING: the worker has let go */
     bool resume;                 /* OPENING, CONNECTING: in state 4, to go on from there */
     bool redo;                   /* OPENING: state 2 stands already */
+    bool lingered;               /* XB_CLOSED: offline, and 6 has stood for a dwell */
     bool dead;                   /* the worker was lost: a new one before any way back to 2 */
 };
 
