@@ -116,8 +116,10 @@ static int net_open(const struct backend_open *at, void **dev, struct why *why)
     t->setup.group_per_s = group_per_s;
     memcpy(t->bridge, wish.bridge, sizeof(t->bridge));
     if (!rc) {
+        bool kept = at->predecessor && port_inherit(&t->port, &wish, at->predecessor);
+
         at->take_over(at->arg);
-        rc = port_open(&t->port, &wish, why);
+        rc = kept ? 0 : port_open(&t->port, &wish, why);
     }
     if (rc) {
         free(t);

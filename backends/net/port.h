@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "backends/net/conn.h"
 #include "backends/net/hash.h"
@@ -46,6 +47,9 @@ struct port {
 /* Makes the interface, without carrier, and puts it on the bridge.  Blocks for some system calls.
  * 0, or -errno and why, with nothing left behind. */
 int port_open(struct port *p, const struct port_wish *wish, struct why *why) must_check;
+/* The port of a worker that serves and whose drvdomd has died: its interface stays as it is. False:
+ * it has none like this; nothing was taken.  The worker is untrusted. */
+bool port_inherit(struct port *p, const struct port_wish *wish, pid_t worker) must_check;
 /* The interface is gone when this returns, though the worker may still hold descriptors of it. */
 void port_close(struct port *p);
 

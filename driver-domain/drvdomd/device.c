@@ -105,8 +105,12 @@ static void take_over(void *arg)
 
 static int open_target(struct device *dev)
 {
-    const struct backend_open at = {
-        .s = dev->d->store, .dir = dev->dir, .id = &dev->id, .take_over = take_over, .arg = dev};
+    const struct backend_open at = {.s = dev->d->store,
+                                    .dir = dev->dir,
+                                    .id = &dev->id,
+                                    .take_over = take_over,
+                                    .arg = dev,
+                                    .predecessor = dev->d->stray[dev->id.slot]};
     int rc = keys_check_frontend(dev);
 
     if (!rc)

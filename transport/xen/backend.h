@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "transport/xen/store.h"
 #include "transport/xen/worker.h"
@@ -38,6 +39,8 @@ struct backend_open {
      * and serves a guest, lets go of it. */
     void (*take_over)(void *arg);
     void *arg;
+    /* The worker that has it until then, or 0.  It may be compromised. */
+    pid_t predecessor;
 };
 
 struct backend_class {
