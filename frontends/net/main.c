@@ -51,6 +51,7 @@ static const char usage[] =
     "  --size BYTES      of a frame (default: any; bench 64); above the MTU: TCP, segmented\n"
     "  --mtu N           (default 1500)\n"
     "  --depth N         frames on their way (default 16; bench 1)\n"
+    "  --rate N          verify: at most N frames a second\n"
     "  --loss N          frames that may be lost (default 0)\n"
     "  --lossy           verify: frames may be lost or come twice; what comes is checked\n"
     "  --seed N          of data and shapes (default 1)\n"
@@ -104,6 +105,7 @@ enum option_id {
     O_SIZE,
     O_MTU,
     O_DEPTH,
+    O_RATE,
     O_LOSS,
     O_LOSSY,
     O_SEED,
@@ -132,6 +134,7 @@ static const struct option longs[] = {
     {"size", required_argument, NULL, O_SIZE},
     {"mtu", required_argument, NULL, O_MTU},
     {"depth", required_argument, NULL, O_DEPTH},
+    {"rate", required_argument, NULL, O_RATE},
     {"loss", required_argument, NULL, O_LOSS},
     {"lossy", no_argument, NULL, O_LOSSY},
     {"seed", required_argument, NULL, O_SEED},
@@ -254,6 +257,9 @@ static bool numeric_option(int id, const char *name, const char *text)
     case O_DEPTH:
         opt.traffic.depth = (unsigned)number(name, text, 64);
         opt.has_depth = true;
+        return true;
+    case O_RATE:
+        opt.traffic.rate = (unsigned)number(name, text, 1000000);
         return true;
     case O_LOSS:
         opt.traffic.allowed_loss = (uint32_t)number(name, text, UINT32_MAX);

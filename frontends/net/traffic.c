@@ -18,6 +18,7 @@ enum {
     DEPTH_MAX = 64,
     QUIET_MS = 5000, /* nothing came back for so long: it is lost */
     WRITE_OFF_MS = 100,
+    PACED_POLL_MS = 5,
     GSO_MAX = 60000,
     HELLO_FLOW = FRAME_FLOWS - 1,
     HELLO_MS = 5000, /* Linux may take a second until a port with a new link forwards */
@@ -207,11 +208,17 @@ static bool enough(const struct verify *v, uint64_t began)
     return clock_ns() - began >= (uint64_t)v->o->seconds * 1000000000;
 }
 
+static bool is_due(const struct verify *v, uint64_t began)
+{
+    return !v->o->rate || v->r->sent * 1000000000 / v->o->rate <= clock_ns() - began;
+}
+
 static int fill(struct verify *v, uint64_t began)
 {
     int rc = 0;
 
-    while (!rc && v->out < MIN(v->o->depth, (unsigned)DEPTH_MAX) && !enough(v, began))
+    while (!rc && v->out < MIN(v->o->depth, (unsigned)DEPTH_MAX) && !enough(v, began) &&
+           is_due(v, began))
         rc = send_one(v, &v->lane[frame_random(&v->random) % v->nr_lanes]);
     for (unsigned i = 0; i < v->c->nr_queues && (!rc || rc == -EAGAIN); i++) {
         int err = nf_push(v->c, &v->c->queue[i]);
@@ -261,7 +268,7 @@ static int run(struct verify *v)
     while (!rc && !v->err && (!enough(v, began) || v->out > 0)) {
         rc = fill(v, began);
         if (!rc)
-            rc = nf_poll(v->c, 50);
+            rc = nf_poll(v->c, v->o->rate ? PACED_POLL_MS : 50);
         if (rc >= 0)
             rc = 0;
         if (v->o->lossy && v->out > 0 && clock_ns() - v->last_ns > (uint64_t)WRITE_OFF_MS * 1000000)

@@ -17,6 +17,7 @@ struct traffic_options {
     uint32_t size; /* of a frame; 0: any */
     uint32_t mtu;
     unsigned depth; /* frames on their way, at most */
+    unsigned rate;  /* frames a second, at most; 0: as fast as they come back */
     uint64_t seed;
     bool plain;            /* whole pages, blank checksums, no segmentation */
     bool no_check;         /* bench: the payload is not looked at */

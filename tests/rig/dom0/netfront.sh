@@ -36,13 +36,13 @@ victim_start() {        # GUEST MAC OPTIONS
     guest_do "$1" "rm -f /tmp/end /tmp/victim.*; (while [ ! -e /tmp/end ]; do
             drvdom-netfront --devid 0 --to $2 --seconds 5 --depth 4 --json $3 verify >>/tmp/victim.log 2>&1 || break
         done; echo over >/tmp/victim.over) >/dev/null 2>&1 &
-        n=0; while ! grep -q '\"ok\":true' /tmp/victim.log 2>/dev/null; do n=\$((n + 1)); [ \$n -lt 300 ] || { cat /tmp/victim.log; exit 1; }; usleep 100000; done" 60
+        n=0; while ! grep -q '\"ok\":true' /tmp/victim.log 2>/dev/null; do n=\$((n + 1)); [ \$n -lt 600 ] || { cat /tmp/victim.log; exit 1; }; usleep 100000; done" 120
 }
 # Prints "rounds frames median-of-p99 max" of its rounds; all must have been good.
 victim_end() {          # GUEST
     guest_do "$1" ': >/tmp/end; n=0
-        while [ ! -s /tmp/victim.over ]; do n=$((n + 1)); [ $n -lt 300 ] || exit 9; usleep 100000; done
+        while [ ! -s /tmp/victim.over ]; do n=$((n + 1)); [ $n -lt 600 ] || exit 9; usleep 100000; done
         grep -v "\"ok\":true" /tmp/victim.log && exit 1
         sed -n "s/.*\"back\":\([0-9]*\).*\"p99\":\([0-9]*\).*\"max\":\([0-9]*\).*/\2 \1 \3/p" /tmp/victim.log | sort -n |
-            awk "{ p[NR] = \$1; f += \$2; if (\$3 > m) m = \$3 } END { print NR, f, p[int((NR + 1) / 2)], m }"' 60
+            awk "{ p[NR] = \$1; f += \$2; if (\$3 > m) m = \$3 } END { print NR, f, p[int((NR + 1) / 2)], m }"' 120
 }
