@@ -1,4 +1,4 @@
-/* See device.h. */
+/* See device.h and device_priv.h. */
 #include "driver-domain/drvdomd/device.h"
 
 #include <assert.h>
@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "driver-domain/drvdomd/device_priv.h"
 #include "driver-domain/drvdomd/keys.h"
-#include "driver-domain/drvdomd/ports.h"
 #include "driver-domain/drvdomd/spare.h"
 #include "driver-domain/drvdomd/spawn.h"
-#include "driver-domain/drvdomd/testkill.h"
 #include "driver-domain/drvdomd/watch.h"
 #include "transport/base/log.h"
 
@@ -20,36 +19,24 @@ enum {
     DWELL_MS = 100,
     /* Between 5, 6 and what follows: watches coalesce, and some frontends must see each. */
     GAP_MS = 20,
-    /* A worker that dies again and again without having answered anything: 10, 20, 40 ... ms later
-     * comes the next one, and at last none any more. */
-    RESPAWN_MS = 10,
-    RESPAWN_MAX_SHIFT = 7,
     REWRITE_MS = 200,
-    LOSSES_MAX = 12,
 };
-/* One that has served so long is not part of such a row, even if its guest asked for nothing. */
-static const uint64_t GOOD_LIFE_NS = UINT64_C(200000000);
 /* When devices are taken over: how often the next one asks for its turn, and when it does not wait
  * any more for one that does not get ready. */
 static const uint64_t TURN_NS = UINT64_C(1000000);
 static const uint64_t TAKE_OVER_NS = UINT64_C(300000000);
-/* After xenstore has failed to tell; and after a guest that waited is served again. */
-static const uint64_t LOOK_AGAIN_NS = UINT64_C(100000000), RECHECK_NS = UINT64_C(300000000);
+/* After xenstore has failed to tell. */
+static const uint64_t LOOK_AGAIN_NS = UINT64_C(100000000);
 /* The last device of a class may go just to come again. */
 static const uint64_t DROP_NS = UINT64_C(20000000);
 
-static void step(struct device *dev, enum xenbus_event ev);
-static void refresh(struct device *dev, bool all);
-static void tell_of_medium(struct device *dev);
-static void serving_ended(struct device *dev, const char *text);
-
-static bool gone(const struct device *dev)
+bool device_is_gone(const struct device *dev)
 {
     return dev->xenbus.phase == XB_GONE;
 }
 
 /* Requests of this device, by all its workers. */
-static uint64_t answered(const struct device *dev)
+uint64_t device_answered(const struct device *dev)
 {
     const uint64_t *ops = dev->box->stats.ops;
 
@@ -132,7 +119,7 @@ static int act_open(struct device *dev)
         return why_set(&dev->why, -EPERM, "%s", keys_no_driver_domain);
     dev->started_ns = clock_ns();
     dev->served_ns = 0;
-    dev->answered_before = answered(dev);
+    dev->answered_before = device_answered(dev);
     if (!dev->target)
         rc = open_target(dev);
     if (!rc)
@@ -151,7 +138,7 @@ static void act_fail(struct device *dev)
 }
 
 /* The claim on the slot: from now on a successor of ours finds the device. */
-static void claim(struct device *dev, const uint8_t *payload, size_t len)
+void device_claim(struct device *dev, const uint8_t *payload, size_t len)
 {
     dev->payload_len = len <= sizeof(dev->payload) ? len : 0;
     memcpy(dev->payload, payload, dev->payload_len);
@@ -186,13 +173,13 @@ static void act_connect(struct device *dev)
         return;
     }
     if (rc >= 0) {
-        claim(dev, payload, (size_t)rc);
+        device_claim(dev, payload, (size_t)rc);
         rc = tell(dev, WORKER_CONNECT, payload, (size_t)rc);
     }
     if (rc < 0) {
         log_peer("%s: frontend refused: %s", dev->name, dev->why.text);
         keys_write_error(dev, dev->why.text);
-        step(dev, XB_CONNECT_FAILED);
+        device_step(dev, XB_CONNECT_FAILED);
     }
 }
 
@@ -208,13 +195,13 @@ static void act_resume(struct device *dev)
             rc == -ENODATA ? "nothing is known of the connection" : strerror(-rc));
     log_error("%s: %s", dev->name, dev->why.text);
     keys_write_error(dev, dev->why.text);
-    step(dev, XB_CONNECT_FAILED);
+    device_step(dev, XB_CONNECT_FAILED);
 }
 
 static void act_disconnect(struct device *dev)
 {
     if (spawn_tell(dev, WORKER_DISCONNECT, NULL, 0))
-        step(dev, XB_FAULT); /* no worker: it holds nothing */
+        device_step(dev, XB_FAULT); /* no worker: it holds nothing */
 }
 
 static void start_timer(struct device *dev, unsigned ms)
@@ -222,7 +209,7 @@ static void start_timer(struct device *dev, unsigned ms)
     loop_timer_set(&dev->d->loop, &dev->timer, (uint64_t)ms * 1000000u);
 }
 
-static int write_state(struct device *dev, enum xenbus_state state)
+int device_write_state(struct device *dev, enum xenbus_state state)
 {
     bool publish = state == XENBUS_INIT_WAIT || (state == XENBUS_CONNECTED && !dev->published);
     int rc = keys_write_state(dev, state, publish);
@@ -251,15 +238,15 @@ static void on_rewrite(void *arg)
 {
     struct device *dev = arg;
 
-    if (!gone(dev) && dev->xenbus.phase != XB_FAILED)
-        (void)write_state(dev, dev->unwritten);
+    if (!device_is_gone(dev) && dev->xenbus.phase != XB_FAILED)
+        (void)device_write_state(dev, dev->unwritten);
 }
 
 /* All keys and state 2.  A new device whose keys do not fit into our quota (S12): the toolstack is
  * told now, or it would wait in vain. */
 static void act_publish(struct device *dev, bool is_new)
 {
-    int rc = write_state(dev, XENBUS_INIT_WAIT);
+    int rc = device_write_state(dev, XENBUS_INIT_WAIT);
 
     if (is_new && rc && rc != -ENOENT) {
         why_set(&dev->why, rc, "its keys cannot be written: %s%s", strerror(-rc),
@@ -273,37 +260,37 @@ static void act_publish(struct device *dev, bool is_new)
 
 /* A device that guests use already is closed by that: its reason, which act_fail() tells of a new
  * one, must be told here. */
-static void open_failed(struct device *dev)
+void device_open_failed(struct device *dev)
 {
     if (dev->xenbus.resume || dev->xenbus.redo) {
         log_error("%s: given up: %s", dev->name, dev->why.text);
         keys_write_error(dev, dev->why.text);
     }
-    step(dev, XB_OPEN_FAILED);
+    device_step(dev, XB_OPEN_FAILED);
 }
 
 static void act(struct device *dev, unsigned todo)
 {
     if (todo & XB_ACT_OPEN && act_open(dev))
-        open_failed(dev);
+        device_open_failed(dev);
     if (todo & XB_ACT_FAIL)
         act_fail(dev);
     if (todo & XB_ACT_GAP)
         start_timer(dev, GAP_MS);
     if (todo & XB_ACT_CLOSING) {
         give_up_claim(dev);
-        (void)write_state(dev, XENBUS_CLOSING);
+        (void)device_write_state(dev, XENBUS_CLOSING);
     }
     if (todo & XB_ACT_CLOSED)
-        (void)write_state(dev, XENBUS_CLOSED);
+        (void)device_write_state(dev, XENBUS_CLOSED);
     if (todo & XB_ACT_INIT_WAIT)
         act_publish(dev, todo & XB_ACT_DWELL);
     else if (todo & XB_ACT_DWELL)
         start_timer(dev, DWELL_MS);
     if (todo & XB_ACT_SERVE)
-        (void)write_state(dev, XENBUS_CONNECTED);
+        (void)device_write_state(dev, XENBUS_CONNECTED);
     if (todo & XB_ACT_RECONFIGURED)
-        (void)write_state(dev, XENBUS_RECONFIGURED);
+        (void)device_write_state(dev, XENBUS_RECONFIGURED);
     /* The target is free before the directory is gone: who sees that may attach it again at once.
      */
     if (todo & XB_ACT_RELEASE)
@@ -318,7 +305,7 @@ static void act(struct device *dev, unsigned todo)
     if (todo & XB_ACT_RESUME)
         act_resume(dev);
     if (todo & XB_ACT_ADAPT)
-        refresh(dev, true);
+        device_refresh(dev, true);
 }
 
 /* On the way to a successor nothing depends on what the store says, and a guest waits: looking,
@@ -337,31 +324,31 @@ static void look(struct device *dev)
     watch_look_again(dev->d, LOOK_AGAIN_NS);
 }
 
-static void step(struct device *dev, enum xenbus_event ev)
+void device_step(struct device *dev, enum xenbus_event ev)
 {
     enum xenbus_phase before = dev->xenbus.phase;
     bool blind = need_not_look(dev, ev);
 
-    if (gone(dev))
+    if (device_is_gone(dev))
         return;
     if (!blind)
         look(dev);
     act(dev, xenbus_step(&dev->xenbus, ev, &dev->view));
     /* Entering a phase may at once allow the next step: the frontend does not write twice. */
-    if (!gone(dev) && dev->xenbus.phase != before && !blind)
-        step(dev, XB_LOOK);
+    if (!device_is_gone(dev) && dev->xenbus.phase != before && !blind)
+        device_step(dev, XB_LOOK);
 }
 
 /* ---- what happens ---- */
 
 static void on_timer(void *arg)
 {
-    step(arg, XB_TIMER);
+    device_step(arg, XB_TIMER);
 }
 
 /* Limits or the size of a device may have changed.  Size keys and state go into one transaction:
  * that is how connected frontends are told (peers 3.2, blkif.h), and what others find. */
-static void refresh(struct device *dev, bool all)
+void device_refresh(struct device *dev, bool all)
 {
     const struct backend_look at = {.s = dev->d->store,
                                     .dir = dev->dir,
@@ -373,7 +360,7 @@ static void refresh(struct device *dev, bool all)
     bool idle = phase == XB_WAITING || phase == XB_CLOSED, announce = false;
     int n;
 
-    if (gone(dev) || !dev->target || !dev->class->refresh ||
+    if (device_is_gone(dev) || !dev->target || !dev->class->refresh ||
         !(phase == XB_SERVING || (idle && dev->class->has_changed)))
         return;
     n = dev->class->refresh(dev->target, &at, payload, &announce, &dev->why);
@@ -381,18 +368,18 @@ static void refresh(struct device *dev, bool all)
         dev->published = false;
     if (idle) { /* the worker hears of it when it is connected */
         if (announce && phase == XB_WAITING)
-            (void)write_state(dev, XENBUS_INIT_WAIT);
+            (void)device_write_state(dev, XENBUS_INIT_WAIT);
         return;
     }
     if (n < 0) {
-        serving_ended(dev, dev->why.text);
+        device_serving_ended(dev, dev->why.text);
         return;
     }
     /* The worker first: a frontend that hears of more sectors may use them at once. */
     if (n > 0 && spawn_tell(dev, WORKER_LIMITS, payload, (size_t)n))
         log_warn("%s: its worker cannot be told of new limits", dev->name);
     if (announce && dev->xenbus.announced && !dev->xenbus.reconfigured)
-        (void)write_state(dev, XENBUS_CONNECTED);
+        (void)device_write_state(dev, XENBUS_CONNECTED);
 }
 
 /* What was left out on the way to a successor. */
@@ -400,9 +387,9 @@ static void on_recheck(void *arg)
 {
     struct device *dev = arg;
 
-    step(dev, XB_LOOK);
-    refresh(dev, true); /* it was told what its predecessor was told at first */
-    tell_of_medium(dev);
+    device_step(dev, XB_LOOK);
+    device_refresh(dev, true); /* it was told what its predecessor was told at first */
+    medium_tell(dev);
 }
 
 /* A device with a guest that waits for the worker which is just coming. */
@@ -433,53 +420,6 @@ static bool must_wait(const struct device *dev)
     return device_any_taken_over(d) || (d->stray[dev->id.slot] && !spare_is_waiting(d, dev->class));
 }
 
-/* ---- another medium ----
- * The worker answers what it has taken and lets go of the rings; its successor goes on with them
- * and the new medium, as after a death.  The frontend stays connected and is told of the size. */
-
-static void exchange(struct device *dev)
-{
-    int rc = dev->class->exchange(dev->target, dev->d->store, dev->dir, &dev->why);
-
-    dev->published = false;
-    if (rc) {
-        log_warn("%s: no medium: %s", dev->name, dev->why.text);
-        keys_write_error(dev, dev->why.text);
-    }
-    dev->exchanging = false;
-    dev->exchanged = true;
-    dev->lost_ns = clock_ns();
-    spawn_reap(dev);
-    step(dev, XB_WORKER_LOST);
-}
-
-static void look_for_medium(struct device *dev)
-{
-    enum xenbus_phase phase = dev->xenbus.phase;
-
-    if (gone(dev) || !dev->target || !dev->class->other_target || dev->exchanging ||
-        (phase != XB_SERVING && phase != XB_WAITING && phase != XB_CLOSED) ||
-        !dev->class->other_target(dev->target, dev->d->store, dev->dir))
-        return;
-    if (phase != XB_SERVING)
-        exchange(dev);
-    else
-        dev->exchanging = spawn_tell(dev, WORKER_DISCONNECT, NULL, 0) == 0;
-}
-
-static void tell_of_medium(struct device *dev)
-{
-    if (!dev->exchanged || gone(dev))
-        return;
-    if (dev->xenbus.phase == XB_SERVING && dev->xenbus.announced)
-        (void)write_state(dev, XENBUS_CONNECTED);
-    else if (dev->xenbus.phase == XB_WAITING)
-        (void)write_state(dev, XENBUS_INIT_WAIT);
-    else
-        return;
-    dev->exchanged = false;
-}
-
 void device_look(struct device *dev)
 {
     if (must_wait(dev)) {
@@ -487,175 +427,9 @@ void device_look(struct device *dev)
         return;
     }
     dev->dirty = false;
-    step(dev, XB_LOOK);
-    refresh(dev, false);
-    look_for_medium(dev);
-}
-
-static void serving_ended(struct device *dev, const char *text)
-{
-    log_warn("%s: %s", dev->name, text);
-    keys_write_error(dev, text);
-    step(dev, XB_FAULT);
-}
-
-/* A successor is told what the worker has noted. */
-static void take_note(struct device *dev, const struct worker_msg *m)
-{
-    uint8_t payload[BB_PAYLOAD_MAX];
-    size_t len = dev->payload_len;
-
-    if (!dev->class->note || len == 0)
-        return;
-    memcpy(payload, dev->payload, len);
-    if (dev->class->note(dev->target, m->payload, m->payload_len, payload, len))
-        claim(dev, payload, len);
-}
-
-static void served(struct device *dev)
-{
-    bool again = dev->xenbus.resume;
-
-    dev->lost_ns = 0;
-    dev->served_ns = clock_ns();
-    dev->d->spares_lost = 0;
-    step(dev, XB_CONNECTED);
-    if (again)
-        loop_timer_set(&dev->d->loop, &dev->recheck, RECHECK_NS);
-    if (!again || dev->exchanged) {
-        refresh(dev, true);
-        tell_of_medium(dev);
-    }
-    keys_tell_replaced(dev->d);
-}
-
-static void tell_ready(const struct device *dev)
-{
-    uint64_t now = clock_ns();
-    char since[48] = "";
-
-    if (dev->lost_ns && dev->xenbus.resume)
-        snprintf(since, sizeof(since), ", %llu us after the loss",
-                 (unsigned long long)(now - dev->lost_ns) / 1000);
-    log_info("%s: ready after %llu us%s", dev->name,
-             (unsigned long long)(now - dev->started_ns) / 1000, since);
-}
-
-void device_message(struct device *dev, const struct worker_msg *m)
-{
-    switch (m->type) {
-    case WORKER_READY:
-        tell_ready(dev);
-        dev->published = false; /* what is behind it may not be what it was */
-        step(dev, dev->class->ready &&
-                          dev->class->ready(dev->target, m->payload, m->payload_len, &dev->why)
-                      ? XB_OPEN_FAILED
-                      : XB_OPENED);
-        tell_of_medium(dev);
-        break;
-    case WORKER_CONNECTED:
-        if (dev->lost_ns && dev->xenbus.resume)
-            log_info("%s: served again %llu us after the loss", dev->name,
-                     (unsigned long long)(clock_ns() - dev->lost_ns) / 1000);
-        served(dev);
-        testkill_serves(dev);
-        break;
-    case WORKER_DISCONNECTED:
-        ports_let_go(dev);
-        if (dev->exchanging && dev->xenbus.phase == XB_SERVING) {
-            exchange(dev);
-            break;
-        }
-        dev->exchanging = false; /* it closes before it got there */
-        step(dev, XB_DISCONNECTED);
-        break;
-    case WORKER_ADAPTED:
-        step(dev, XB_ADAPTED);
-        break;
-    case WORKER_NOTE:
-        take_note(dev, m);
-        break;
-    case WORKER_WAITING: /* for what it was sent already */
-        break;
-    case WORKER_FAILED:
-        snprintf(dev->why.text, sizeof(dev->why.text), "%s", m->text);
-        if (dev->xenbus.phase == XB_OPENING) {
-            open_failed(dev);
-        } else {
-            keys_write_error(dev, m->text);
-            step(dev, XB_CONNECT_FAILED);
-        }
-        break;
-    case WORKER_FAULT:
-        /* While closing, its answer to DISCONNECT is still to come: it has stopped, it is not lost,
-         * and must not get a successor beside it. */
-        if (dev->xenbus.phase == XB_CLOSING)
-            log_warn("%s: %s", dev->name, m->text);
-        else
-            serving_ended(dev, m->text);
-        break;
-    default:
-        log_error("%s: worker sent message %u, which drvdomd does not know", dev->name, m->type);
-    }
-}
-
-static void on_respawn(void *arg)
-{
-    struct device *dev = arg;
-
-    if (dev->pid == 0)
-        step(dev, XB_WORKER_LOST);
-}
-
-/* A worker died that others depend on: its successor comes, at once or later; false: enough. */
-static bool replace(struct device *dev, const char *text)
-{
-    bool good = answered(dev) != dev->answered_before ||
-                (dev->served_ns && clock_ns() - dev->served_ns >= GOOD_LIFE_NS);
-
-    dev->losses = good ? 0 : dev->losses + 1;
-    if (dev->losses > LOSSES_MAX)
-        return false;
-    if (!dev->lost_ns)
-        dev->lost_ns = clock_ns();
-    log_peer("%s: %s: replaced", dev->name, text);
-    dev->d->workers_replaced++;
-    if (dev->losses == 0) {
-        on_respawn(dev);
-        return true;
-    }
-    loop_timer_set(&dev->d->loop, &dev->respawn,
-                   ((uint64_t)RESPAWN_MS << MIN(dev->losses - 1, (unsigned)RESPAWN_MAX_SHIFT)) *
-                       UINT64_C(1000000));
-    keys_tell_replaced(dev->d);
-    return true;
-}
-
-static bool replaceable(const struct device *dev)
-{
-    const struct xenbus_dev *x = &dev->xenbus;
-
-    return x->phase == XB_WAITING || x->phase == XB_CONNECTING || x->phase == XB_SERVING ||
-           (x->phase == XB_OPENING && (x->resume || x->redo));
-}
-
-void device_worker_ended(struct device *dev, const char *text)
-{
-    if (gone(dev) || dev->xenbus.phase == XB_FAILED)
-        return;
-    dev->exchanging = false; /* the next look begins again */
-    if (replaceable(dev) && replace(dev, text))
-        return;
-    if (dev->xenbus.phase == XB_OPENING) {
-        if (!dev->why.text[0])
-            snprintf(dev->why.text, sizeof(dev->why.text), "%s", text);
-        open_failed(dev);
-        return;
-    }
-    /* First the loss, so that closing does not wait for a DISCONNECTED that nobody will send. */
-    serving_ended(dev, text);
-    if (!gone(dev) && dev->xenbus.phase == XB_CLOSING)
-        step(dev, XB_FAULT);
+    device_step(dev, XB_LOOK);
+    device_refresh(dev, false);
+    medium_look(dev);
 }
 
 struct device *device_new(struct drvdomd *d, const struct backend_class *class, uint32_t domid,
@@ -669,7 +443,7 @@ struct device *device_new(struct drvdomd *d, const struct backend_class *class, 
     if (!dev)
         return NULL;
     dev->timer.fn = on_timer;
-    dev->respawn.fn = on_respawn;
+    dev->respawn.fn = device_respawn;
     dev->rewrite.fn = on_rewrite;
     dev->recheck.fn = on_recheck;
     dev->timer.arg = dev->respawn.arg = dev->rewrite.arg = dev->recheck.arg = dev;
