@@ -157,7 +157,9 @@ test_kill() {
     xenstore-write "/local/domain/$dd_id/data/drvdom/test-kill" "$1"
 }
 restarts() {            # of workers, since drvdomd started
-    xs "/local/domain/$dd_id/data/drvdom/worker-restarts"
+    local n
+    n=$(xs "/local/domain/$dd_id/data/drvdom/worker-restarts")
+    echo "${n:-0}"
 }
 killed() {              # COUNT
     [ "$(restarts)" -ge "$1" ]
