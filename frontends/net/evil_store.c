@@ -271,13 +271,15 @@ static pid_t start_holder(const struct nf_conn *c, const char *state, int out)
     return pid;
 }
 
-/* Until it has said so (one line), or has ended. */
+/* Until it has said so (one line), or has ended.  It may take its time: a slow machine's to start a
+ * program and connect. */
 static bool is_holding(int from)
 {
+    enum { PATIENCE_MS = 20000 };
     struct pollfd p = {.fd = from, .events = POLLIN};
     char line[64];
 
-    return poll(&p, 1, EVIL_REACT_MS) == 1 && read(from, line, sizeof(line)) > 0;
+    return poll(&p, 1, PATIENCE_MS) == 1 && read(from, line, sizeof(line)) > 0;
 }
 
 /* A frontend that dies: grants and ports go with it, the store says nothing. */
