@@ -164,9 +164,11 @@ static void on_sentinel(void *arg, struct nf_queue *q, struct nf_rx *x)
     (void)q;
     if (memcmp(x->data, e->c->mac, 6) != 0)
         return;
-    if (frame_parse(x->data, x->len, x->meta.csum_blank, &s) && s.flow == SENTINEL_FLOW) {
-        e->got |= SENTINEL_BACK;
-        return;
+    if (frame_parse(x->data, x->len, x->meta.csum_blank, &s)) {
+        if (s.flow == SENTINEL_FLOW)
+            e->got |= SENTINEL_BACK;
+        if (s.flow == SENTINEL_FLOW || s.flow == TRAFFIC_HELLO_FLOW)
+            return;
     }
     e->got++;
     memcpy(e->last, x->data, MIN(x->len, (uint32_t)sizeof(e->last)));

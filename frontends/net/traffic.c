@@ -20,7 +20,6 @@ enum {
     WRITE_OFF_MS = 100,
     PACED_POLL_MS = 5,
     GSO_MAX = 60000,
-    HELLO_FLOW = FRAME_FLOWS - 1,
     HELLO_MS = 5000, /* Linux may take a second until a port with a new link forwards */
 };
 
@@ -232,7 +231,7 @@ static int fill(struct verify *v, uint64_t began)
 static void make_lanes(struct verify *v)
 {
     for (unsigned i = 0; i < v->c->nr_queues; i++) {
-        for (unsigned k = 0; k < FRAME_KINDS && v->nr_lanes < HELLO_FLOW; k++) {
+        for (unsigned k = 0; k < FRAME_KINDS && v->nr_lanes < TRAFFIC_HELLO_FLOW; k++) {
             struct lane *l = &v->lane[v->nr_lanes];
 
             /* Nothing tells raw frames' flows apart: several queues would mix them up. */
@@ -305,12 +304,12 @@ static void on_hello(void *arg, struct nf_queue *q, struct nf_rx *x)
 
     (void)q;
     h->back |= frame_parse(x->data, x->len, x->meta.csum_blank, &s) && s.back &&
-               s.flow == HELLO_FLOW && memcmp(x->data, h->c->mac, 6) == 0;
+               s.flow == TRAFFIC_HELLO_FLOW && memcmp(x->data, h->c->mac, 6) == 0;
 }
 
 int traffic_hello(struct nf_conn *c, const uint8_t to[6])
 {
-    struct frame_flow f = {.kind = FRAME_RAW, .number = HELLO_FLOW};
+    struct frame_flow f = {.kind = FRAME_RAW, .number = TRAFFIC_HELLO_FLOW};
     struct hello h = {.c = c};
     static const struct nf_meta plain;
     uint64_t end = clock_ns() + (uint64_t)HELLO_MS * 1000000;

@@ -32,6 +32,9 @@ struct traffic_result {
     struct hist rtt;
 };
 
+/* The flow of traffic_hello()'s frames.  Those sent again may come back later than the first one.
+ */
+enum { TRAFFIC_HELLO_FLOW = FRAME_FLOWS - 1 };
 /* Sends a frame again and again until one comes back: from then on the way is open.  0 or -errno.
  */
 int traffic_hello(struct nf_conn *c, const uint8_t to[6]) must_check;
