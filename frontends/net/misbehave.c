@@ -165,7 +165,7 @@ static void on_sentinel(void *arg, struct nf_queue *q, struct nf_rx *x)
     if (memcmp(x->data, e->c->mac, 6) != 0)
         return;
     if (frame_parse(x->data, x->len, x->meta.csum_blank, &s)) {
-        if (s.flow == SENTINEL_FLOW)
+        if (s.flow == SENTINEL_FLOW && s.offset == e->sentinel)
             e->got |= SENTINEL_BACK;
         if (s.flow == SENTINEL_FLOW || s.flow == TRAFFIC_HELLO_FLOW)
             return;
@@ -197,7 +197,7 @@ enum row_result evil_await_back(struct evil *e)
     int rc = 0;
 
     f.number = SENTINEL_FLOW;
-    len = frame_build(&f, 0, 40, false, nf_page(evil_queue(e), 0, SENTINEL_PAGE));
+    len = frame_build(&f, ++e->sentinel, 40, false, nf_page(evil_queue(e), 0, SENTINEL_PAGE));
     e->got = 0;
     for (int i = 0; i < EVIL_REACT_MS / SENTINEL_MS && !(e->got & SENTINEL_BACK); i++) {
         if (result == ROW_OK && rc >= 0)
