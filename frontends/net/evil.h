@@ -23,8 +23,7 @@ struct evil {
     char text[ROW_TEXT_MAX]; /* why it is wrong, or skipped */
     /* frames that came while evil_await_back() waited */
     unsigned got;
-    uint32_t
-        sentinel; /* the number of the good frame that is waited for: an earlier one may be late */
+    uint32_t sentinel; /* number of the good frame that is waited for: another may be late */
     uint8_t last[64];
     uint8_t frame[NF_TX_FRAME_MAX + 1];
 };

@@ -57,14 +57,15 @@ static enum row_result provoke(struct evil *e, enum frame_kind k, uint32_t paylo
     return rc ? evil_wrong(e, "cannot send: %s", e->c->f.why) : ROW_OK;
 }
 
-/* The port of a fresh link takes a while until it forwards: frames go until one is back. */
+/* The port of a fresh link takes a while until it forwards: frames go until one is back, but not so
+ * many that a slow way holds more of them than the ring has slots. */
 static enum row_result first_back(struct evil *e, struct netif_rx_response *rsp)
 {
-    for (unsigned i = 0; i < EVIL_REACT_MS / 50; i++) {
+    for (unsigned ms = 50; ms < EVIL_REACT_MS; ms *= 2) {
         int rc;
 
         ROW_TRY(provoke(e, FRAME_RAW, 60));
-        rc = nf_raw_rx(e->c, evil_queue(e), rsp, 50);
+        rc = nf_raw_rx(e->c, evil_queue(e), rsp, ms);
         if (rc > 0)
             return ROW_OK;
         if (rc < 0)
@@ -82,6 +83,8 @@ static enum row_result next_rx(struct evil *e, struct netif_rx_response *rsp)
                : evil_wrong(e, "nothing was received%s%s", rc ? ": " : "", rc ? e->c->f.why : "");
 }
 
+enum { QUIET_MS = 300 };
+
 /* Posts n good slots and takes what still comes into them, until it is quiet. */
 static enum row_result settle(struct evil *e, unsigned n)
 {
@@ -91,7 +94,7 @@ static enum row_result settle(struct evil *e, unsigned n)
     for (unsigned i = 0; i < n; i++)
         put_rx(e, (uint16_t)i, evil_queue(e)->pages_ref[1][i]);
     push_rx(e);
-    while ((rc = nf_raw_rx(e->c, evil_queue(e), raw, 100)) > 0)
+    while ((rc = nf_raw_rx(e->c, evil_queue(e), raw, QUIET_MS)) > 0)
         ;
     return rc == 0 ? ROW_OK : evil_wrong(e, "%s", e->c->f.why);
 }
@@ -133,6 +136,10 @@ static enum row_result n17(struct evil *e)
     while (q->rx.prod - q->rx.cons > 1) {
         ROW_TRY(provoke(e, FRAME_RAW, 60));
         ROW_TRY(next_rx(e, &rsp));
+    }
+    if (q->rx.prod == q->rx.cons) { /* several had come back */
+        put_rx(e, 4, q->pages_ref[1][4]);
+        push_rx(e);
     }
     before = ring_raw_get(&q->rx, 2);
     ROW_TRY(provoke(e, FRAME_TCP4, 9000)); /* three pages and an extra info */
