@@ -91,7 +91,7 @@ everything_works() {
     dd=$(domid dd) g1=$(domid g1)
     kill_workers 2
     xl_do block-attach g1 'format=raw,vdev=xvdz,access=rw,backend=dd,target=/run/disk1.img'
-    wait_for 20 "the new disk to be Connected" both_connected "$g1" "$dd" vbd 52112
+    wait_for 20 "the new disk to be Connected" both_connected "$g1" "$dd" vbd 268441856 # xvdz: 1 << 28 | 25 << 8, as libxl counts from the 17th on
     guest_do g1 'dd if=/dev/urandom of=/tmp/b bs=64k count=16 2>/dev/null; dd if=/tmp/b of=/dev/xvdz bs=64k conv=fsync 2>/dev/null
         dd if=/dev/xvdz bs=64k count=16 iflag=direct 2>/dev/null | cmp - /tmp/b'
     xl_do block-detach g1 xvdz
