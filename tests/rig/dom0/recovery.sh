@@ -320,7 +320,9 @@ dom0_disks() {
     dd if=/dev/null of=/tmp/content/sparse.img bs=1M seek=32 2>/dev/null
     LD_LIBRARY_PATH=$d/lib $d/bin/mke2fs -q -F -t ext4 -d /tmp/content /dev/ram1 >/tmp/mke2fs.out 2>&1 ||
         fail "mke2fs: $(cat /tmp/mke2fs.out)"
-    # libxl names the device itself; this is all that is left of Xen's script for a block device
-    printf '#!/bin/sh\n[ "$1" != add ] || xenstore-write "$XENBUS_PATH/hotplug-status" connected\n' >/etc/xen/scripts/block
+    # all that is left of Xen's script for a block device: blkback opens what physical-device names (hexadecimal)
+    printf '%s\n' '#!/bin/sh' '[ "$1" = add ] || exit 0' \
+        'xenstore-write "$XENBUS_PATH/physical-device" "$(stat -c %t:%T "$(xenstore-read "$XENBUS_PATH/params")")"' \
+        'xenstore-write "$XENBUS_PATH/hotplug-status" connected' >/etc/xen/scripts/block
     chmod 755 /etc/xen/scripts/block
 }
