@@ -390,26 +390,40 @@ static uint64_t time_of(unsigned n)
     return (clock_ns() - start) / 1000000;
 }
 
+/* A busy machine makes it longer now and then, but not five times: the least, or the first below
+ * `enough`. */
+static uint64_t least_time_of(unsigned n, uint64_t enough)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (int i = 0; i < 5 && least >= enough; i++) {
+        uint64_t ms = time_of(n);
+
+        least = ms < least ? ms : least;
+    }
+    return least;
+}
+
 START_TEST(limits_change_while_it_runs)
 {
     struct blk_live l = {.sectors = DISK_SECTORS, .iops = 100, .burst_ms = 50};
     uint64_t ms;
 
-    ck_assert_uint_lt(time_of(50), 400);
+    ck_assert_uint_lt(least_time_of(50, 400), 400);
     blk_queue_set_live(&q, &l);
     usleep(20000);
-    ms = time_of(55); /* 5 at once, 50 at 100 per second */
+    ms = least_time_of(55, 900); /* 5 at once, 50 at 100 per second */
     ck_assert(ms >= 480 && ms < 900);
     l = (struct blk_live){.sectors = DISK_SECTORS, .bytes = 1048576, .burst_ms = 16};
     blk_queue_set_live(&q, &l);
     usleep(20000);
-    ms = time_of(36); /* of 16 KiB: one at once, one overdraws, 64 per second */
+    ms = least_time_of(36, 900); /* of 16 KiB: one at once, one overdraws, 64 per second */
     ck_assert(ms >= 480 && ms < 900);
     l = (struct blk_live){.sectors = DISK_SECTORS, .iops = 1};
     blk_queue_set_live(&q, &l);
     usleep(20000);
-    ck_assert_uint_lt(time_of(1), 500);
-    disconnect(); /* does not wait for what the limits hold back */
+    ck_assert_uint_lt(time_of(1), 900); /* and not after a second */
+    disconnect();                       /* does not wait for what the limits hold back */
 }
 END_TEST
 
