@@ -5,6 +5,9 @@
 
 #include "transport/base/log.h"
 
+/* In units of rate.c's smallest burst, as it counts bytes. */
+static const uint64_t GROUP_COST = RATE_BURST_MIN / GROUP_BURST;
+
 void shared_init(struct net_shared *s, const struct net_setup *setup)
 {
     memset(s, 0, sizeof(*s));
@@ -12,12 +15,10 @@ void shared_init(struct net_shared *s, const struct net_setup *setup)
     pthread_mutex_init(&s->lock, NULL);
     rate_init(&s->group, RATE_BURST_MIN, UINT64_C(1000000) * GROUP_BURST / GROUP_PER_S, clock_ns());
     if (setup->group_per_s > 0)
-        s->group_interval_ns = 1000000000 / setup->group_per_s;
+        rate_init(&s->group_store, GROUP_STORE * GROUP_COST,
+                  UINT64_C(1000000) * GROUP_STORE / setup->group_per_s, clock_ns());
     shared_set_limits(s, &setup->limits);
 }
-
-/* In units of rate.c's smallest burst, as it counts bytes. */
-static const uint64_t GROUP_COST = RATE_BURST_MIN / GROUP_BURST;
 
 void shared_set_limits(struct net_shared *s, const struct net_limits *limits)
 {
@@ -45,26 +46,17 @@ int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wa
     return credit;
 }
 
-/* Under the lock.  How far it is paid ahead tells how much of the store is used. */
-static bool within_store(struct net_shared *s, uint64_t now)
-{
-    if (s->group_interval_ns == 0)
-        return true;
-    s->group_paid_ns = MAX(s->group_paid_ns, now);
-    return s->group_paid_ns - now < GROUP_STORE * s->group_interval_ns;
-}
-
 enum group_verdict shared_group(struct net_shared *s, uint64_t *wait_ns)
 {
     enum group_verdict v = GROUP_DROP;
     uint64_t now = clock_ns();
 
     pthread_mutex_lock(&s->lock);
-    if (within_store(s, now))
+    if (rate_ready(&s->group_store, now, wait_ns))
         v = rate_ready(&s->group, now, wait_ns) ? GROUP_SEND : GROUP_WAIT;
     if (v == GROUP_SEND) {
         rate_charge(&s->group, (uint32_t)GROUP_COST);
-        s->group_paid_ns += s->group_interval_ns;
+        rate_charge(&s->group_store, (uint32_t)GROUP_COST);
     }
     pthread_mutex_unlock(&s->lock);
     return v;

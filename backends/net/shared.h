@@ -31,10 +31,9 @@ struct net_shared {
     struct filter filter;
     pthread_mutex_t lock;
     atomic_bool limited[SHARED_WAYS];
-    struct rate rate[SHARED_WAYS], group;
-    uint64_t group_interval_ns; /* between frames to groups in the long run; 0: no limit */
-    uint64_t group_paid_ns;     /* the time up to which those that were sent have been paid for */
-    atomic_uint look_version;   /* of what follows; under the lock */
+    struct rate rate[SHARED_WAYS];
+    struct rate group, group_store; /* of frames to groups: their pace, and how many in all */
+    atomic_uint look_version;       /* of what follows; under the lock */
     uint16_t headroom;
     struct net_hash hash;
 };
