@@ -27,6 +27,14 @@ fail() {
     exit 1
 }
 
+# Of many things that are looked at, one that is wrong must not hide the others: told now, and whoever says this ends
+# with [ -z "$bad" ] || fail "$bad".
+bad=
+wrong() {
+    say "WRONG: $*"
+    bad="$bad $*;"
+}
+
 # What the scenario is doing, so that a time-out from outside can say it.
 waiting() {
     echo "RIG-WAITING $*"

@@ -14,13 +14,6 @@ window=1000     # ms; what a guest can tell of them has room in 32 KiB
 [ "$MACHINE" != icount ] || window=200
 VICTIM="--devid 51712 verify --rate 100 --depth 4 --window $window --seconds 3600 --sectors 8192 --no-discard --json"
 
-# One row that is wrong must not hide the others: told now, and the scenario fails at its end.
-bad=
-wrong() {
-    say "WRONG: $*"
-    bad="$bad $*;"
-}
-
 # --- what a row needs of dom0: the guest's hook asks through xenstore ----------------------------------
 quota() {       # NODES a domain may have
     $XENSTORE_CONTROL quota set nodes "$1" >/tmp/quota 2>&1

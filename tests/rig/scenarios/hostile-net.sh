@@ -11,13 +11,6 @@ ROWS=$(echo "${ROWS:-R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R16 R18 
 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14 N15 N16 N17 N18 N19 N20 N21 N22 N23 N24 N25 N26 \
 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10}" | tr , ' ')
 
-# What is wrong must not hide what comes behind it: told now, and the scenario fails at its end.
-bad=
-wrong() {
-    say "WRONG: $*"
-    bad="$bad $*;"
-}
-
 memory() {      # GUEST-ID: "worker drvdomd available" KiB, as drvdomd says it at each connection
     sed -n "s/.*vif $1\/0: connected (resident: worker \([0-9]*\) KiB, drvdomd \([0-9]*\) KiB.*; available \([0-9]*\) KiB).*/\1 \2 \3/p" \
         "$RIG_LOG/guest-dd.log" | tail -n 1
