@@ -12,8 +12,9 @@
 #include "transport/base/log.h"
 
 enum {
-    /* A worker that dies again and again without having answered anything: 10, 20, 40 ... ms later
-     * comes the next one, and at last none any more. */
+    /* A worker that dies again and again without having answered anything: after the second time
+     * the next one comes 10 ms later, then 20, 40 ..., and at last none any more.  Once is no loop:
+     * its guest may not have asked for anything yet, and must not wait for that. */
     RESPAWN_MS = 10,
     RESPAWN_MAX_SHIFT = 7,
     LOSSES_MAX = 12,
@@ -151,12 +152,12 @@ static bool replace(struct device *dev, const char *text)
         dev->lost_ns = clock_ns();
     log_peer("%s: %s: replaced", dev->name, text);
     dev->d->workers_replaced++;
-    if (dev->losses == 0) {
+    if (dev->losses <= 1) {
         device_respawn(dev);
         return true;
     }
     loop_timer_set(&dev->d->loop, &dev->respawn,
-                   ((uint64_t)RESPAWN_MS << MIN(dev->losses - 1, (unsigned)RESPAWN_MAX_SHIFT)) *
+                   ((uint64_t)RESPAWN_MS << MIN(dev->losses - 2, (unsigned)RESPAWN_MAX_SHIFT)) *
                        UINT64_C(1000000));
     keys_tell_replaced(dev->d);
     return true;
