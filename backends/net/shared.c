@@ -48,16 +48,16 @@ int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wa
 
 enum group_verdict shared_group(struct net_shared *s, uint64_t *wait_ns)
 {
-    enum group_verdict v = GROUP_DROP;
-    uint64_t now = clock_ns();
+    enum group_verdict v = GROUP_WAIT;
+    uint64_t now = clock_ns(), store_ns;
 
     pthread_mutex_lock(&s->lock);
-    if (rate_ready(&s->group_store, now, wait_ns))
-        v = rate_ready(&s->group, now, wait_ns) ? GROUP_SEND : GROUP_WAIT;
-    if (v == GROUP_SEND) {
+    if (rate_ready(&s->group, now, wait_ns)) {
         rate_charge(&s->group, (uint32_t)GROUP_COST);
-        rate_charge(&s->group_store, (uint32_t)GROUP_COST);
+        v = rate_ready(&s->group_store, now, &store_ns) ? GROUP_SEND : GROUP_DROP;
     }
+    if (v == GROUP_SEND)
+        rate_charge(&s->group_store, (uint32_t)GROUP_COST);
     pthread_mutex_unlock(&s->lock);
     return v;
 }

@@ -22,7 +22,8 @@ enum shared_way { SHARED_TX, SHARED_RX, SHARED_WAYS };
  * its own ring. */
 enum { GROUP_BURST = 16, GROUP_PER_S = 4000 };
 /* And each of them costs every guest of the bridge some processor time: who sends many for long,
- * more than GROUP_STORE and then net_setup.group_per_s, loses what is beyond. */
+ * more than GROUP_STORE and then net_setup.group_per_s, loses what is beyond, at the same pace: to
+ * throw a flood away as fast as it comes would cost them a processor, too. */
 enum { GROUP_STORE = 512 };
 
 enum group_verdict { GROUP_SEND, GROUP_WAIT, GROUP_DROP };
