@@ -31,7 +31,7 @@ START_TEST(sends_frames_in_order)
     ck_assert_int_eq(on_wire(got), -1);
     ck_assert_uint_ge(notified[TX_PORT], 1);
     ck_assert_uint_eq(notified[RX_PORT], 0);
-    ck_assert_uint_le(copy_calls, 5); /* batches, not frames */
+    ck_assert_uint_le(copy_calls, (150 + TX_BATCH - 1) / TX_BATCH); /* batches, not frames */
     stop();
 }
 END_TEST
@@ -497,10 +497,10 @@ START_TEST(paces_frames_to_a_group)
 }
 END_TEST
 
-/* Who has used up the store loses frames to groups, at their pace, and no others. */
+/* Who has used up the store loses frames to groups, not too many a second, and no others. */
 START_TEST(drops_a_flood_to_a_group)
 {
-    enum { AT_A_TIME = 50, ROUNDS = 20 };
+    enum { AT_A_TIME = 50, ROUNDS = 16 };
     size_t len = frame_build(f, FRAME_UDP4, 0, 18);
     unsigned ok = 0, lost = 0;
     uint64_t began, losing = 0;
@@ -534,9 +534,9 @@ START_TEST(drops_a_flood_to_a_group)
     }
     ck_assert_uint_ge(ok, GROUP_STORE);
     ck_assert_uint_le(ok, GROUP_STORE + 1 + (clock_ns() - began) * NET_GROUP_PER_S / 1000000000);
-    ck_assert_uint_gt(lost, GROUP_STORE / 2);
+    ck_assert_uint_gt(lost, 3 * GROUP_DROPS);
     ck_assert_uint_ge(clock_ns() - losing,
-                      (lost - GROUP_BURST) * UINT64_C(1000000000) / GROUP_PER_S);
+                      (lost - GROUP_DROPS) * UINT64_C(1000000000) / GROUP_DROPS_PER_S);
     stop();
 }
 END_TEST
