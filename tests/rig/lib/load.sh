@@ -44,6 +44,7 @@ image_qdisk() {
     mkdir -p "$d/load/qemu/lib"
     cp -L "$qemu" "$d/load/qemu/qemu"
     cp "$RIG_DIR/load/qdisk" "$d/load/"
+    add_modules "$d/load/qemu" xen-privcmd xen-evtchn xen-gntdev
     make_stub "$qemu" libspice-server.so.1
     add_libs "$d/load/qemu" "$qemu"
     pack "$d" "$IMG/qdisk.cpio"
