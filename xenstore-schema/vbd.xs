@@ -157,6 +157,7 @@ key feature-flush-cache
     required InitWait
     demanded Unikraft
     summary  BLKIF_OP_FLUSH_DISKCACHE is served
+    text     0 where every answered write is durable already.
 key feature-barrier
     type     bool
     required InitWait

@@ -25,7 +25,7 @@ struct blk_dev {
     bool hide_physical, nbd;
     struct dev_id id;
     struct blk_dev *next; /* in `opened` */
-    bool cdrom, removable, discard, discard_allowed;
+    bool cdrom, removable, discard, discard_allowed, flush;
     struct blk_live live; /* what the worker knows */
 };
 
@@ -154,6 +154,22 @@ static int open_target(struct blk_dev *d, struct why *why)
     return rc;
 }
 
+/*
+ * Flush and barrier are offered where they do something: a guest asks for one at every fsync, and
+ * waits for it as long as for a write.  What a guest was told holds until its disk is unplugged,
+ * because it looks once.  The next medium may have a cache, and what an NBD server has is known
+ * later. DRVDOM_BLK_FLUSH=1 is for tests: offered in any case.
+ */
+static bool offers_flush(const struct blk_dev *d, struct store *s, const char *dir)
+{
+    const char *always = getenv("DRVDOM_BLK_FLUSH");
+    bool told;
+
+    if (vbd_back_get_feature_flush_cache(s, 0, dir, &told) == 0)
+        return told;
+    return d->target.volatile_cache || has_media(d) || d->nbd || (always && *always == '1');
+}
+
 static int blk_open(const struct backend_open *at, void **out, struct why *why)
 {
     struct blk_dev *d = calloc(1, sizeof(*d));
@@ -172,6 +188,7 @@ static int blk_open(const struct backend_open *at, void **out, struct why *why)
         free(d);
         return rc;
     }
+    d->flush = offers_flush(d, at->s, at->dir);
     d->live.sectors = d->target.sectors;
     d->next = opened;
     opened = d;
@@ -344,9 +361,9 @@ static int publish_features(const struct blk_dev *d, struct store *s, store_txn 
     int rc = vbd_back_rm_resize(s, t, dir);
 
     if (!rc)
-        rc = vbd_back_set_feature_flush_cache(s, t, dir, true);
+        rc = vbd_back_set_feature_flush_cache(s, t, dir, d->flush);
     if (!rc)
-        rc = vbd_back_set_feature_barrier(s, t, dir, true);
+        rc = vbd_back_set_feature_barrier(s, t, dir, d->flush);
     if (!rc)
         rc = vbd_back_set_feature_persistent(s, t, dir, true);
     if (!rc)
@@ -393,7 +410,9 @@ static size_t blk_setup(void *dev, void *payload, int *fds, int *nfds)
     p.secure = d->discard && d->target.secure;
     p.blockdev = d->target.blockdev;
     p.readonly = d->target.readonly;
-    p.dsync = d->target.dsync;
+    p.flush = d->flush;
+    /* A cache that came after the guest was told that there is none. */
+    p.dsync = d->target.dsync || (d->target.volatile_cache && !d->flush);
     p.volatile_cache = d->target.volatile_cache;
     if (d->nbd) {
         p.discard = d->discard_allowed;

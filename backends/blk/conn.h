@@ -33,6 +33,7 @@ struct blk_setup {
     bool blockdev;
     bool dsync;          /* each write must reach the medium before it is answered */
     bool volatile_cache; /* a flush does something */
+    bool flush;          /* flush and barrier are offered */
     bool secure;         /* discards can be secure */
     bool discard;        /* NBD: the administrator allows it */
     char nbd[512];       /* NBD: where; the fields above are the worker's to find out, but

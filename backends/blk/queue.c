@@ -313,8 +313,8 @@ int blk_queue_prepare(struct blk_queue *q, struct grant *g, const struct blk_con
         .sectors = c->live.sectors,
         .readonly = q->setup->readonly,
         .indirect_segs = BLK_INDIRECT_SEGS,
-        .flush = true,
-        .barrier = true,
+        .flush = q->setup->flush,
+        .barrier = q->setup->flush,
         .discard = q->setup->discard_unit > 0,
         .secure = q->setup->secure,
     };

@@ -53,9 +53,10 @@ session_start() {
     : >"$dir/dd.log" # an earlier one's "ready" is not this one's
     [ ${#keeper[@]} = 0 ] ||
         program=(unshare --pid --fork --kill-child --mount-proc "$BIN/../test/keeper" "$BIN" "${keeper[@]}")
-    # Tests have several queues however few processors there are.
+    # Tests have several queues however few processors there are, and flushes although images need none.
     # Who is to look at every process finds no worker in reserve, unless it says so.
-    DRVDOM_SPARES=${DRVDOM_SPARES:-0} DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} timeout "${SESSION_TIME:-7200}" \
+    DRVDOM_SPARES=${DRVDOM_SPARES:-0} DRVDOM_BLK_QUEUES=${DRVDOM_BLK_QUEUES:-4} \
+        DRVDOM_BLK_FLUSH=${DRVDOM_BLK_FLUSH-1} timeout "${SESSION_TIME:-7200}" \
         "$fx" domain "$dir" 5 -n storage -k -- ${dd_run[@]+"${dd_run[@]}"} "${program[@]}" >"$dir/dd.log" 2>&1 &
     dd_job=$!
     soon grep -q ' ready$' "$dir/dd.log" || { cat "$dir/dd.log"; exit 1; }

@@ -271,8 +271,11 @@ static void open_queue(void)
     memset(bad_gref, 0, sizeof(bad_gref));
     memset(readonly_gref, 0, sizeof(readonly_gref));
     ev_masked = ev_pending = false;
-    setup_msg = (struct blk_setup){
-        .sectors = DISK_SECTORS, .queues = 1, .block = want_block, .volatile_cache = true};
+    setup_msg = (struct blk_setup){.flush = true,
+                                   .sectors = DISK_SECTORS,
+                                   .queues = 1,
+                                   .block = want_block,
+                                   .volatile_cache = true};
     done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ck_assert_int_eq(blk_queue_open(&q, &(struct dev_id){.domid = GUEST}, &setup_msg, &stats,
                                     disk_fd, done_fd, &why),
