@@ -210,7 +210,5 @@ void data_finish(struct blk_queue *q)
     give_memory(q->indirects, q->nseg * sizeof(*q->indirects));
     q->segs = NULL;
     q->indirects = NULL;
-    /* What is not registered with the ring need not stay in memory. */
-    if (q->buf_len > DISK_FIXED_BYTES)
-        (void)madvise(q->buf + DISK_FIXED_BYTES, q->buf_len - DISK_FIXED_BYTES, MADV_DONTNEED);
+    disk_rest_buffer(&q->disk, q->buf, q->buf_len);
 }

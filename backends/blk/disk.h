@@ -19,16 +19,19 @@
 #include "backends/blk/wait.h"
 #include "transport/xen/backend.h"
 
-/* Small requests live at the front of the buffer (pool.h); more would be memory that no other
- * worker can use.  Large requests do not feel the difference. */
-enum { DISK_FIXED_BYTES = 512 * 1024 };
+/* What can be registered of the buffer, from its front, where small requests live (pool.h).  The
+ * first part always is; the others when they are first used, because what is registered no other
+ * worker can use.  In a PV domain it saves some 450 instructions a page, as each page table entry
+ * is translated. */
+enum { DISK_FIXED_BYTES = 512 * 1024, DISK_FIXED_PARTS = 3 };
 
 struct disk {
     struct wait *wait;
     int fd;          /* WAIT_FILE_DISK */
     struct nbd *nbd; /* disk_nbd.c's own */
-    uint8_t *fixed;  /* registered buffer, or NULL */
+    uint8_t *fixed;  /* the buffer whose parts are registered, or NULL */
     size_t fixed_len;
+    bool part_fixed[DISK_FIXED_PARTS];
     const struct blk_setup *setup;
     int alive_fd;     /* tells whether the disk is there; -1: it cannot go */
     int discard_mode; /* for fallocate(2); the block layer's own discard as long as it works */
@@ -57,6 +60,8 @@ bool disk_next(struct disk *d, uint32_t *index, int *res);
  * no end.  When the kernel refuses, data goes the plain way.
  */
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len);
+/* Gives back the memory of what is not registered: nothing is under way. */
+void disk_rest_buffer(struct disk *d, uint8_t *buf, size_t len);
 
 void disk_read(struct disk *d, uint32_t index, uint8_t *buf, uint32_t len, uint64_t off);
 void disk_write(struct disk *d, uint32_t index, const uint8_t *buf, uint32_t len, uint64_t off);

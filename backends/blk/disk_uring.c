@@ -1,4 +1,4 @@
-/* See disk.h.  #syscalls io_uring_register pread ioctl(BLKSECDISCARD) */
+/* See disk.h.  #syscalls io_uring_register madvise pread ioctl(BLKSECDISCARD) */
 #include "backends/blk/disk.h"
 
 #include <assert.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -62,31 +63,66 @@ void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
                       (setup->blockdev ? FALLOC_FL_NO_HIDE_STALE : 0);
 }
 
+/* True: it is registered now. */
+static bool fix_part(struct disk *d, unsigned part)
+{
+    size_t at = (size_t)part * DISK_FIXED_BYTES;
+    struct iovec iov = {.iov_base = d->fixed + at,
+                        .iov_len = MIN(d->fixed_len - at, (size_t)DISK_FIXED_BYTES)};
+    __u64 tag = 0;
+    int rc = io_uring_register_buffers_update_tag(&d->wait->ring, part, &iov, &tag, 1);
+
+    if (rc == 1) {
+        d->part_fixed[part] = true;
+        return true;
+    }
+    log_debug("registering %zu bytes of buffer: %s", iov.iov_len, strerror(-rc));
+    d->fixed_len = at; /* not tried again */
+    return false;
+}
+
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    struct iovec iov = {.iov_base = buf, .iov_len = MIN(len, (size_t)DISK_FIXED_BYTES)};
-    int rc = io_uring_register_buffers(&d->wait->ring, &iov, 1);
+    int rc = io_uring_register_buffers_sparse(&d->wait->ring, DISK_FIXED_PARTS);
 
     if (rc) {
-        log_debug("registering %zu bytes of buffer: %s", iov.iov_len, strerror(-rc));
+        log_debug("no registered buffers: %s", strerror(-rc));
         return;
     }
     d->fixed = buf;
-    d->fixed_len = iov.iov_len;
+    d->fixed_len = MIN(len, (size_t)DISK_FIXED_PARTS * DISK_FIXED_BYTES);
+    (void)fix_part(d, 0);
 }
 
-static bool is_fixed(const struct disk *d, const uint8_t *buf, uint32_t len)
+void disk_rest_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    return d->fixed && buf >= d->fixed && buf + len <= d->fixed + d->fixed_len;
+    for (size_t at = 0; at < len; at += DISK_FIXED_BYTES) {
+        size_t part = at / DISK_FIXED_BYTES;
+
+        if (part >= DISK_FIXED_PARTS || !d->part_fixed[part])
+            (void)madvise(buf + at, MIN(len - at, (size_t)DISK_FIXED_BYTES), MADV_DONTNEED);
+    }
+}
+
+/* Number of the registered part that holds it whole; -1: there is none. */
+static int fixed_part(struct disk *d, const uint8_t *buf, uint32_t len)
+{
+    size_t at = (size_t)(buf - d->fixed);
+    unsigned part = (unsigned)(at / DISK_FIXED_BYTES);
+
+    if (!d->fixed || at + len > d->fixed_len || at + len > (part + 1u) * (size_t)DISK_FIXED_BYTES)
+        return -1;
+    return d->part_fixed[part] || fix_part(d, part) ? (int)part : -1;
 }
 
 void disk_read(struct disk *d, uint32_t index, uint8_t *buf, uint32_t len, uint64_t off)
 {
+    int part = fixed_part(d, buf, len);
     struct io_uring_sqe *sqe = wait_disk_sqe(d->wait);
 
     assert(len > 0);
-    if (is_fixed(d, buf, len))
-        io_uring_prep_read_fixed(sqe, WAIT_FILE_DISK, buf, len, off, 0);
+    if (part >= 0)
+        io_uring_prep_read_fixed(sqe, WAIT_FILE_DISK, buf, len, off, part);
     else
         io_uring_prep_read(sqe, WAIT_FILE_DISK, buf, len, off);
     wait_disk_tag(sqe, index);
@@ -94,11 +130,12 @@ void disk_read(struct disk *d, uint32_t index, uint8_t *buf, uint32_t len, uint6
 
 void disk_write(struct disk *d, uint32_t index, const uint8_t *buf, uint32_t len, uint64_t off)
 {
+    int part = fixed_part(d, buf, len);
     struct io_uring_sqe *sqe = wait_disk_sqe(d->wait);
 
     assert(len > 0);
-    if (is_fixed(d, buf, len))
-        io_uring_prep_write_fixed(sqe, WAIT_FILE_DISK, buf, len, off, 0);
+    if (part >= 0)
+        io_uring_prep_write_fixed(sqe, WAIT_FILE_DISK, buf, len, off, part);
     else
         io_uring_prep_write(sqe, WAIT_FILE_DISK, buf, len, off);
     if (d->setup->dsync)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "transport/base/arith.h"
+
 void pool_init(struct pool *p, uint32_t pages)
 {
     assert(pages > 0 && pages <= POOL_PAGES_MAX);
@@ -12,31 +14,35 @@ void pool_init(struct pool *p, uint32_t pages)
     p->pages = pages;
 }
 
-static bool is_used(const struct pool *p, uint32_t page)
-{
-    return p->used[page / 64] >> (page % 64) & 1;
-}
-
 static void flip(struct pool *p, uint32_t first, uint32_t n, bool from)
 {
-    for (uint32_t i = first; i < first + n; i++) {
-        assert(i < p->pages && is_used(p, i) == from);
-        p->used[i / 64] ^= UINT64_C(1) << (i % 64);
+    assert(first + n <= p->pages);
+    while (n > 0) {
+        uint32_t bit = first % 64, k = MIN(n, 64 - bit);
+        uint64_t mask = (k == 64 ? UINT64_MAX : (UINT64_C(1) << k) - 1) << bit;
+
+        assert((p->used[first / 64] & mask) == (from ? mask : 0));
+        p->used[first / 64] ^= mask;
+        first += k;
+        n -= k;
     }
 }
 
+/* From run to run of bits that are alike; what is behind the last page counts as free. */
 static int find(const struct pool *p, uint32_t n)
 {
-    uint32_t run = 0;
+    uint32_t start = 0, i = 0;
 
-    for (uint32_t i = 0; i < p->pages; i++) {
-        if (i % 64 == 0 && p->used[i / 64] == UINT64_MAX) {
-            run = 0;
-            i += 63;
-        } else if (is_used(p, i)) {
-            run = 0;
-        } else if (++run == n) {
-            return (int)(i + 1 - n);
+    while (start + n <= p->pages) {
+        uint64_t word = p->used[i / 64] >> (i % 64);
+
+        if (word & 1) {
+            i += ~word ? (uint32_t)__builtin_ctzll(~word) : 64;
+            start = i;
+        } else {
+            i += word ? (uint32_t)__builtin_ctzll(word) : 64 - i % 64;
+            if (i - start >= n)
+                return start + n <= p->pages ? (int)start : -1;
         }
     }
     return -1;

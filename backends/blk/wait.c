@@ -61,7 +61,8 @@ static int restrict_ring(struct wait *w)
     };
     static const uint8_t registers[] = {
         IORING_REGISTER_ENABLE_RINGS,
-        IORING_REGISTER_BUFFERS,
+        IORING_REGISTER_BUFFERS2,
+        IORING_REGISTER_BUFFERS_UPDATE,
     };
     struct io_uring_restriction r[ARRAY_SIZE(ops) + ARRAY_SIZE(registers) + 2];
     unsigned n = 0;

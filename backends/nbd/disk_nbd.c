@@ -10,7 +10,7 @@
  * What is answered has to survive this driver domain.  A server outside of it does; where the
  * server ends with us, each write is answered when it is durable: FUA, or a flush behind each.
  *
- * #syscalls poll recvfrom sendto getsockopt setsockopt fcntl shutdown
+ * #syscalls madvise poll recvfrom sendto getsockopt setsockopt fcntl shutdown
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "backends/blk/disk.h"
@@ -204,6 +205,12 @@ void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
     (void)d;
     (void)buf;
     (void)len; /* goes through a socket */
+}
+
+void disk_rest_buffer(struct disk *d, uint8_t *buf, size_t len)
+{
+    (void)d;
+    (void)madvise(buf, len, MADV_DONTNEED);
 }
 
 /* ---- operations ---- */

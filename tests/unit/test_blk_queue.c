@@ -156,6 +156,15 @@ START_TEST(a_full_ring_of_random_work)
         ck_assert(get(&rsp, 5000));
         inflight--;
     }
+    /* More than the first part of the buffer was used, and what is registered stays so. */
+    ck_assert(!q.disk.fixed || (q.disk.part_fixed[0] && q.disk.part_fixed[1]));
+    disconnect();
+    connect_queue(1);
+    fill(DATA_GREF, 0x3c);
+    ck_assert_int_eq(one(make(BLKIF_WRITE, 1, 1, 8)), BLKIF_OKAY);
+    fill(DATA_GREF, 0);
+    ck_assert_int_eq(one(make(BLKIF_READ, 2, 1, 8)), BLKIF_OKAY);
+    ck_assert_uint_eq(page[DATA_GREF][600], 0x3c);
 }
 END_TEST
 
