@@ -249,7 +249,7 @@ static void xl_cfg(const struct create *c, struct bytes *out)
     bytes_printf(out, "# A driver domain; written by drvdom create, yours to change.\n");
     bytes_printf(out, "name = \"%s\"\ntype = \"pv\"\n", c->name);
     bytes_printf(out, "kernel = \"%s/vmlinux\"\nramdisk = \"%s/initramfs.gz\"\n", c->dir, c->dir);
-    bytes_printf(out, "extra = \"console=hvc0 quiet nokaslr audit=0 selinux=0 apparmor=0 "
+    bytes_printf(out, "extra = \"console=hvc0 quiet nokaslr audit=0 lsm= "
                       "cryptomgr.notests=1 8250.nr_uarts=0\"\n");
     bytes_printf(out, "memory = %lu\nvcpus = %lu\ncpu_weight = %d\ndriver_domain = 1\n",
                  c->memory_mb, c->vcpus, WEIGHT);

@@ -153,7 +153,7 @@ create() {      # NAME CFG
 }
 
 KERNEL=/boot/vmlinux
-QUIET="console=hvc0 quiet nokaslr audit=0 selinux=0 apparmor=0 cryptomgr.notests=1 mitigations=off 8250.nr_uarts=0"
+QUIET="console=hvc0 quiet nokaslr audit=0 lsm= cryptomgr.notests=1 mitigations=off 8250.nr_uarts=0"
 
 # dd_start NAME [CFG | LINE...]: a driver domain of ours; /rig/image/{vmlinux,initramfs.gz} is what
 # `drvdom image build` made.  Ready means: drvdomd has said so in xenstore.
