@@ -40,31 +40,6 @@ static struct persist_page *find(struct persist *p, uint32_t gref)
     return g;
 }
 
-/* ---- by last use: oldest -> ... -> youngest ---- */
-
-static void unlink_age(struct persist *p, struct persist_page *g)
-{
-    if (g->older)
-        at(p, g->older)->younger = g->younger;
-    else
-        p->oldest = g->younger;
-    if (g->younger)
-        at(p, g->younger)->older = g->older;
-    else
-        p->youngest = g->older;
-}
-
-static void link_youngest(struct persist *p, struct persist_page *g)
-{
-    g->older = p->youngest;
-    g->younger = 0;
-    if (p->youngest)
-        at(p, p->youngest)->younger = link_of(p, g);
-    else
-        p->oldest = link_of(p, g);
-    p->youngest = link_of(p, g);
-}
-
 /* ---- coming and going ---- */
 
 static void drop(struct persist *p, struct persist_page *g)
@@ -74,7 +49,6 @@ static void drop(struct persist *p, struct persist_page *g)
     while (at(p, *l) != g)
         l = &at(p, *l)->next;
     *l = g->next;
-    unlink_age(p, g);
     if (grant_unmap(p->grant, g->addr, 1))
         log_peer("unmapping grant %u: %s", g->gref, strerror(errno));
     g->addr = NULL;
@@ -83,19 +57,23 @@ static void drop(struct persist *p, struct persist_page *g)
     p->count--;
 }
 
-/* Gives up a few of the pages unused for longest, if it is time to. */
+/* Gives up a few of the pages that were not used since it last came by them, if it is time to. */
 static void purge(struct persist *p, uint64_t now_ns)
 {
-    struct persist_page *g = at(p, p->oldest);
+    uint32_t dropped = 0;
 
     if (now_ns < p->purge_at_ns)
         return;
     p->purge_at_ns = now_ns + PURGE_EVERY_NS;
-    for (uint32_t n = 0; g && n < PURGE_PAGES; n++) {
-        struct persist_page *next = at(p, g->younger);
+    for (uint32_t looked = 0; dropped < PURGE_PAGES && looked < 2 * p->max; looked++) {
+        struct persist_page *g = &p->page[p->hand];
 
-        drop(p, g);
-        g = next;
+        p->hand = (p->hand + 1) % p->max;
+        if (g->addr && !g->used) {
+            drop(p, g);
+            dropped++;
+        }
+        g->used = false;
     }
 }
 
@@ -117,7 +95,6 @@ static struct persist_page *add(struct persist *p, uint32_t gref)
     p->count++;
     *g = (struct persist_page){.gref = gref, .addr = addr, .next = *bucket_of(p, gref)};
     *bucket_of(p, gref) = link_of(p, g);
-    link_youngest(p, g);
     return g;
 }
 
@@ -134,10 +111,7 @@ uint8_t *persist_get(struct persist *p, uint32_t gref, uint64_t now_ns)
         g = add(p, gref);
     if (!g)
         return NULL;
-    if (p->youngest != link_of(p, g)) {
-        unlink_age(p, g);
-        link_youngest(p, g);
-    }
+    g->used = true;
     return g->addr;
 }
 
@@ -157,7 +131,9 @@ void persist_init(struct persist *p, struct grant *g, unsigned domid, bool on, u
 
 void persist_fini(struct persist *p)
 {
-    while (p->oldest)
-        drop(p, at(p, p->oldest));
+    for (uint32_t i = 0; i < p->max; i++) {
+        if (p->page[i].addr)
+            drop(p, &p->page[i]);
+    }
     p->on = false;
 }

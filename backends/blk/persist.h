@@ -8,7 +8,7 @@
  * (measured: docs/measuring).
  *
  * Bounded: `max` pages, however many grants a frontend comes up with (B12, XSA-300).  When it is
- * full, what is not in it goes the way of grant copy, and the pages least recently used make room
+ * full, what is not in it goes the way of grant copy, and pages not used for a while make room
  * at a slow, fixed rate: never a map or unmap for every request.
  */
 #ifndef DRVDOM_BLK_PERSIST_H
@@ -25,9 +25,9 @@ enum { PERSIST_MAX = 1056, PERSIST_BUCKETS = 2048 };
 struct persist_page {
     uint32_t gref;
 
-    uint8_t *addr;           /* NULL: free */
-    uint16_t next;           /* in its bucket, or in the free list; index + 1, 0 ends */
-    uint16_t older, younger; /* by last use; index + 1 */
+    uint8_t *addr; /* NULL: free */
+    uint16_t next; /* in its bucket, or in the free list; index + 1, 0 ends */
+    bool used;     /* since purge() last came by */
 };
 
 struct persist {
@@ -37,7 +37,8 @@ struct persist {
     uint32_t count, max;
     uint32_t failures;    /* maps refused: after a few, the promise is not believed any more */
     uint64_t purge_at_ns; /* no page is given up before */
-    uint16_t free, oldest, youngest;
+    uint16_t free;
+    uint32_t hand; /* where purge() goes on */
     uint16_t bucket[PERSIST_BUCKETS];
     struct persist_page page[PERSIST_MAX];
 };
