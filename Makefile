@@ -378,7 +378,7 @@ fuzz_src.words := dom0-tools/guard/words.c transport/xen/blackbox.c transport/xe
 fuzz_src.ctrl := backends/net/ctrl.c backends/net/hash.c
 fuzz_src.xenbus := transport/xen/xenbus.c
 fuzz_src.value  := $(addprefix xenstore-schema/,access.c value.c key.c) $(XS_C) tests/fuzz/store.c
-fuzz_src.front  := backends/blk/conn.c backends/blk/nbd_addr.c $(wildcard backends/blk/target*.c) transport/base/log.c $(fuzz_src.value)
+fuzz_src.front  := backends/blk/conn.c backends/blk/front.c backends/blk/nbd_addr.c $(wildcard backends/blk/target*.c) transport/base/log.c $(fuzz_src.value)
 fuzz_libs.front := $(filter -lnbd,$(drvdomd.libs))
 fuzz_libs.words := -lz
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/store.c Makefile $(XS_C) $(XS_H) $(wildcard backends/*/*.[ch] transport/*/*.[ch] xenstore-schema/*.[ch] dom0-tools/guard/words.*)

@@ -1,5 +1,5 @@
 /*
- * libFuzzer: what a frontend writes into xenstore, read as drvdomd reads it (backends/blk/conn.c).
+ * libFuzzer: what a frontend writes into xenstore, read as drvdomd reads it (backends/blk/front.c).
  *
  * Input: lines "KEY=VALUE", or "KEY" alone for a node without rights; values are any bytes but
  * newline. "B/" before a key puts it into our own directory, else it is the frontend's.  The store
