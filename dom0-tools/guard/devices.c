@@ -207,7 +207,7 @@ bool devices_forget_pci(struct store *s, uint32_t domid)
 
 /* pciback (state 7: Reconfiguring) waits for pcifront, and libxl for pciback to be Connected again.
  * The directory is dom0's own; pciback reads only the frontend's state. */
-bool devices_answer_pci(struct store *s, uint32_t domid)
+bool devices_answer_pci(struct store *s, uint32_t domid, bool dead)
 {
     char dir[STORE_PATH_MAX];
     uint32_t state = 0;
@@ -215,7 +215,8 @@ bool devices_answer_pci(struct store *s, uint32_t domid)
 
     pci_dir(dir, sizeof(dir), domid);
     if (device_back_get_state(s, 0, dir, &state) ||
-        (state != XENBUS_RECONFIGURING && state != XENBUS_RECONFIGURED))
+        (state != XENBUS_RECONFIGURING && state != XENBUS_RECONFIGURED &&
+         !(dead && state < XENBUS_CONNECTED)))
         return false;
     rc = device_back_set_state(s, 0, dir, XENBUS_CONNECTED);
     if (rc)

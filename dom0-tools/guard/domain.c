@@ -304,7 +304,7 @@ static void while_paused(struct domain *d)
 {
     uint64_t now = clock_ns();
 
-    if (d->config && devices_answer_pci(d->g->store, d->domid) && d->unplugged_ns)
+    if (d->config && devices_answer_pci(d->g->store, d->domid, false) && d->unplugged_ns)
         d->unplugged_ns = now;
     if (d->unplugged_ns && now - d->unplugged_ns > UNPLUG_NS)
         end_unplug(d);

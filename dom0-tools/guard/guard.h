@@ -161,8 +161,9 @@ void devices_drop(struct domain *d);
 bool devices_any(const struct domain *d);
 
 /* libxl takes a PV domain's PCI devices away one by one and waits up to 10 s after each for an
- * answer that a dead domain will not give.  Answers for it, now; false: nobody waits. */
-bool devices_answer_pci(struct store *s, uint32_t domid);
+ * answer that a dead domain will not give.  Answers for it, now; false: nobody waits.  dead: libxl
+ * is ending it, and waits as well for a domain that died before its pcifront had connected. */
+bool devices_answer_pci(struct store *s, uint32_t domid, bool dead);
 /* Is libxl about to take one away from the running domain? */
 bool devices_unplugged(struct store *s, uint32_t domid);
 /* What libxl left behind when it gave up waiting would be taken for the successor's.  False: it

@@ -157,7 +157,7 @@ static pid_t answer_for(uint32_t domid)
     if (store_open(&s))
         _exit(1);
     for (;;) {
-        (void)devices_answer_pci(s, domid);
+        (void)devices_answer_pci(s, domid, true);
         usleep(5000);
     }
 }
