@@ -7,10 +7,6 @@
 
 /* In units of rate.c's smallest burst, as it counts bytes. */
 static const uint64_t GROUP_COST = RATE_BURST_MIN / GROUP_BURST;
-static const uint64_t DROP_COST = RATE_BURST_MIN / GROUP_DROPS;
-/* Until as many as that may be dropped again: to be woken for each of them costs more than they do.
- */
-static const uint64_t DROP_WAIT_NS = UINT64_C(1000000000) * GROUP_DROPS / GROUP_DROPS_PER_S;
 
 void shared_init(struct net_shared *s, const struct net_setup *setup)
 {
@@ -18,7 +14,6 @@ void shared_init(struct net_shared *s, const struct net_setup *setup)
     filter_init(&s->filter, setup->mac, setup->any_source);
     pthread_mutex_init(&s->lock, NULL);
     rate_init(&s->group, RATE_BURST_MIN, UINT64_C(1000000) * GROUP_BURST / GROUP_PER_S, clock_ns());
-    rate_init(&s->group_drops, RATE_BURST_MIN, DROP_WAIT_NS / 1000, clock_ns());
     if (setup->group_per_s > 0)
         rate_init(&s->group_store, GROUP_STORE * GROUP_COST,
                   UINT64_C(1000000) * GROUP_STORE / setup->group_per_s, clock_ns());
@@ -51,27 +46,14 @@ int64_t shared_allowance(struct net_shared *s, enum shared_way way, uint64_t *wa
     return credit;
 }
 
-/* One beyond the store. */
-static enum group_verdict drop_or_wait(struct net_shared *s, uint64_t now, uint64_t *wait_ns)
-{
-    if (rate_ready(&s->group_drops, now, wait_ns)) {
-        rate_charge(&s->group_drops, (uint32_t)DROP_COST);
-        return GROUP_DROP;
-    }
-    *wait_ns = DROP_WAIT_NS;
-    return GROUP_WAIT;
-}
-
 enum group_verdict shared_group(struct net_shared *s, uint64_t *wait_ns)
 {
-    enum group_verdict v = GROUP_WAIT;
+    enum group_verdict v = GROUP_DROP;
     uint64_t now = clock_ns();
 
     pthread_mutex_lock(&s->lock);
-    if (!rate_ready(&s->group_store, now, wait_ns))
-        v = drop_or_wait(s, now, wait_ns);
-    else if (rate_ready(&s->group, now, wait_ns))
-        v = GROUP_SEND;
+    if (rate_ready(&s->group_store, now, wait_ns))
+        v = rate_ready(&s->group, now, wait_ns) ? GROUP_SEND : GROUP_WAIT;
     if (v == GROUP_SEND) {
         rate_charge(&s->group, (uint32_t)GROUP_COST);
         rate_charge(&s->group_store, (uint32_t)GROUP_COST);

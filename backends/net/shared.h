@@ -24,9 +24,6 @@ enum { GROUP_BURST = 16, GROUP_PER_S = 4000 };
 /* And each of them costs every guest of the bridge some processor time: who sends many for long,
  * more than GROUP_STORE and then net_setup.group_per_s, loses what is beyond. */
 enum { GROUP_STORE = 512 };
-/* To lose them is work, too, which a neighbour's ping waits for: so many at a time and so many per
- * second; what is beyond waits in the guest's ring. */
-enum { GROUP_DROPS = 64, GROUP_DROPS_PER_S = 1000 };
 
 enum group_verdict { GROUP_SEND, GROUP_WAIT, GROUP_DROP };
 
@@ -36,7 +33,6 @@ struct net_shared {
     atomic_bool limited[SHARED_WAYS];
     struct rate rate[SHARED_WAYS];
     struct rate group, group_store; /* of frames to groups: their pace, and how many in all */
-    struct rate group_drops;        /* of those beyond */
     atomic_uint look_version;       /* of what follows; under the lock */
     uint16_t headroom;
     struct net_hash hash;

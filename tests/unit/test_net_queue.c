@@ -497,13 +497,13 @@ START_TEST(paces_frames_to_a_group)
 }
 END_TEST
 
-/* Who has used up the store loses frames to groups, not too many a second, and no others. */
+/* Who has used up the store loses frames to groups, at once, and no others. */
 START_TEST(drops_a_flood_to_a_group)
 {
-    enum { AT_A_TIME = 50, ROUNDS = 16 };
+    enum { AT_A_TIME = 50, ROUNDS = 14 };
     size_t len = frame_build(f, FRAME_UDP4, 0, 18);
     unsigned ok = 0, lost = 0;
-    uint64_t began, losing = 0;
+    uint64_t began;
 
     start();
     began = clock_ns();
@@ -514,7 +514,7 @@ START_TEST(drops_a_flood_to_a_group)
         }
         tx_push();
         while (q->tx.prod != tx.prod) {
-            ck_assert_int_eq(net_queue_turn(q, 200000), 0);
+            ck_assert_int_eq(net_queue_turn(q, 10000000), 0);
             while (on_wire(f) > 0)
                 ;
             (void)frame_build(f, FRAME_UDP4, 0, 18);
@@ -526,17 +526,11 @@ START_TEST(drops_a_flood_to_a_group)
             ok += sent;
             lost += !sent;
         }
-        if (!losing && lost > 0) {
-            losing = clock_ns();
-            lost = 1;
-        }
         ck_assert_int_eq(tx_answer(NULL), NETIF_STATUS_OKAY);
     }
     ck_assert_uint_ge(ok, GROUP_STORE);
     ck_assert_uint_le(ok, GROUP_STORE + 1 + (clock_ns() - began) * NET_GROUP_PER_S / 1000000000);
-    ck_assert_uint_gt(lost, 3 * GROUP_DROPS);
-    ck_assert_uint_ge(clock_ns() - losing,
-                      (lost - GROUP_DROPS) * UINT64_C(1000000000) / GROUP_DROPS_PER_S);
+    ck_assert_uint_gt(lost, 0);
     stop();
 }
 END_TEST
