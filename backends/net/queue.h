@@ -22,7 +22,7 @@
 
 enum {
     /* Transmit: packets per sweep, and the memory they are copied to. */
-    TX_BATCH = 16,
+    TX_BATCH = 32,
     TX_ARENA = 512 << 10,
     /* Receive: frames taken from the port and not yet in the guest's slots, at most; and reads
      * that wait in the kernel at a time. */
