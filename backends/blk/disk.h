@@ -23,7 +23,7 @@
  * first part always is; the others when they are first used, because what is registered no other
  * worker can use.  In a PV domain it saves some 450 instructions a page, as each page table entry
  * is translated. */
-enum { DISK_FIXED_BYTES = 512 * 1024, DISK_FIXED_PARTS = 3 };
+enum { DISK_PART_BYTES = 512 * 1024, DISK_PARTS_MAX = 3 };
 
 struct disk {
     struct wait *wait;
@@ -31,7 +31,7 @@ struct disk {
     struct nbd *nbd; /* disk_nbd.c's own */
     uint8_t *fixed;  /* the buffer whose parts are registered, or NULL */
     size_t fixed_len;
-    bool part_fixed[DISK_FIXED_PARTS];
+    bool part_fixed[DISK_PARTS_MAX];
     const struct blk_setup *setup;
     int alive_fd;     /* tells whether the disk is there; -1: it cannot go */
     int discard_mode; /* for fallocate(2); the block layer's own discard as long as it works */
@@ -54,10 +54,11 @@ void disk_event(struct disk *d, uint32_t index, int res);
 bool disk_next(struct disk *d, uint32_t *index, int *res);
 
 /*
- * Tells the kernel of the front of the buffer all data goes through, which saves it looking up the
- * pages for each request, and pins them.  Once, by the queue's thread, and never taken back: Linux
- * 6.1 would wait for every operation that uses a registered file, and the event channel's read has
- * no end.  When the kernel refuses, data goes the plain way.
+ * Tells the kernel of the first part of the buffer all data goes through, which saves it looking up
+ * the pages for each request, and pins them; disk_read() and disk_write() add the others.  Once
+ * each, by the queue's thread, and never taken back: Linux 6.1 would wait for every operation that
+ * uses a registered file, and the event channel's read has no end.  When the kernel refuses, data
+ * goes the plain way.
  */
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len);
 /* Gives back the memory of what is not registered: nothing is under way. */

@@ -66,9 +66,9 @@ void disk_init(struct disk *d, struct wait *wait, const struct blk_setup *setup)
 /* True: it is registered now. */
 static bool fix_part(struct disk *d, unsigned part)
 {
-    size_t at = (size_t)part * DISK_FIXED_BYTES;
+    size_t at = (size_t)part * DISK_PART_BYTES;
     struct iovec iov = {.iov_base = d->fixed + at,
-                        .iov_len = MIN(d->fixed_len - at, (size_t)DISK_FIXED_BYTES)};
+                        .iov_len = MIN(d->fixed_len - at, (size_t)DISK_PART_BYTES)};
     __u64 tag = 0;
     int rc = io_uring_register_buffers_update_tag(&d->wait->ring, part, &iov, &tag, 1);
 
@@ -83,24 +83,24 @@ static bool fix_part(struct disk *d, unsigned part)
 
 void disk_use_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    int rc = io_uring_register_buffers_sparse(&d->wait->ring, DISK_FIXED_PARTS);
+    int rc = io_uring_register_buffers_sparse(&d->wait->ring, DISK_PARTS_MAX);
 
     if (rc) {
         log_debug("no registered buffers: %s", strerror(-rc));
         return;
     }
     d->fixed = buf;
-    d->fixed_len = MIN(len, (size_t)DISK_FIXED_PARTS * DISK_FIXED_BYTES);
+    d->fixed_len = MIN(len, (size_t)DISK_PARTS_MAX * DISK_PART_BYTES);
     (void)fix_part(d, 0);
 }
 
 void disk_rest_buffer(struct disk *d, uint8_t *buf, size_t len)
 {
-    for (size_t at = 0; at < len; at += DISK_FIXED_BYTES) {
-        size_t part = at / DISK_FIXED_BYTES;
+    for (size_t at = 0; at < len; at += DISK_PART_BYTES) {
+        size_t part = at / DISK_PART_BYTES;
 
-        if (part >= DISK_FIXED_PARTS || !d->part_fixed[part])
-            (void)madvise(buf + at, MIN(len - at, (size_t)DISK_FIXED_BYTES), MADV_DONTNEED);
+        if (part >= DISK_PARTS_MAX || !d->part_fixed[part])
+            (void)madvise(buf + at, MIN(len - at, (size_t)DISK_PART_BYTES), MADV_DONTNEED);
     }
 }
 
@@ -108,9 +108,9 @@ void disk_rest_buffer(struct disk *d, uint8_t *buf, size_t len)
 static int fixed_part(struct disk *d, const uint8_t *buf, uint32_t len)
 {
     size_t at = (size_t)(buf - d->fixed);
-    unsigned part = (unsigned)(at / DISK_FIXED_BYTES);
+    unsigned part = (unsigned)(at / DISK_PART_BYTES);
 
-    if (!d->fixed || at + len > d->fixed_len || at + len > (part + 1u) * (size_t)DISK_FIXED_BYTES)
+    if (!d->fixed || at + len > d->fixed_len || at + len > (part + 1u) * (size_t)DISK_PART_BYTES)
         return -1;
     return d->part_fixed[part] || fix_part(d, part) ? (int)part : -1;
 }

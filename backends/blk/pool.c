@@ -42,7 +42,7 @@ static int find(const struct pool *p, uint32_t n)
         } else {
             i += word ? (uint32_t)__builtin_ctzll(word) : 64 - i % 64;
             if (i - start >= n)
-                return start + n <= p->pages ? (int)start : -1;
+                return (int)start;
         }
     }
     return -1;
