@@ -1,10 +1,19 @@
-# What the scenario `bench` measures, and how.  RIG-FIGURE lines: BACKEND.WORK.WHAT.
+# What the scenarios `bench` and `bench-devices` measure, and how.  RIG-FIGURE lines: BACKEND.WORK.WHAT.
 # shellcheck shell=dash disable=SC2154,SC2034,SC2086,SC2016
+
+# RIG_ARGS: PARTS/BACKENDS, each comma-separated
+PARTS=$(echo "${RIG_ARGS%/*}" | tr , ' ')
+BACKENDS=$(echo "${RIG_ARGS#*/}" | tr , ' ')
+DISKS=          # before the name of each work with a disk
+
+# The emulated processor's time stamp counter is not invariant, as every real one's is: Xen would emulate it, and
+# most of what is measured would be that.
+TSC='tsc_mode="native"'
 
 wants() {       # block, net, or one part
     case $1 in
-    block) case $PARTS in *block*) return 0 ;; esac ;;
-    net) case $PARTS in *tcp* | *ping* | *udp* | *rr*) return 0 ;; esac ;;
+    block) case $PARTS in *block* | *nvme*) return 0 ;; esac ;;
+    net) case $PARTS in *tcp* | *ping* | *udp* | *rr* | *wire*) return 0 ;; esac ;;
     *) case " $PARTS " in *" $1 "*) return 0 ;; esac ;;
     esac
     return 1
@@ -70,37 +79,60 @@ charge() {      # OPS PER WORK SPENT... NOTHING...
     done
 }
 
+# --- the work ---------------------------------------------------------------------------------------
+
+# command_of WORK N: what g1 does for N operations of it
+command_of() {
+    case $1 in
+    randread-4k-qd1 | randwrite-4k-qd1 | randread-4k-qd32 | randwrite-4k-qd32)
+        echo "/load/blkload ${1%%-*} $DISK 4096 ${1##*qd} $2" ;;
+    read-128k-qd8 | write-128k-qd8) echo "/load/blkload ${1%%-*} $DISK 131072 8 $2" ;;
+    fsync-4k) echo "/load/blkload fsync $DISK 4096 1 $2" ;;
+    tcp-to-domain) iperf 10.7.0.1 "$2" ;;
+    tcp-from-domain) iperf 10.7.0.1 "$2" -R ;;
+    tcp-guest-guest) iperf 10.7.0.3 "$2" ;;
+    rr-domain) echo "/load/netload rr 10.7.0.1 $2" ;;
+    rr-guest) echo "/load/netload rr 10.7.0.3 $2" ;;
+    udp-domain) echo "/load/netload udp 10.7.0.1 $2" ;;
+    udp-guest) echo "/load/netload udp 10.7.0.3 $2" ;;
+    *) fail "no work '$1'" ;;
+    esac
+}
+iperf() {       # HOST MIB [OPTION]
+    echo "TMPDIR=/tmp; export TMPDIR; /load/ld.so --library-path /load/lib /load/iperf3 -J -c $1 -n ${2}M $3 >/tmp/o; tail -n 100 /tmp/o"
+}
+
 # --- block --------------------------------------------------------------------------------------------
 
-# block_work NAME N HOW BLOCK DEPTH
-block_work() {
-    local name=$1 n=$2 how=$3 block=$4 depth=$5
+block_work() {  # WORK N; DISKS: before its name
+    local name=$DISKS$1
     nothing blk "/load/blkload randread $DISK 4096 1 16"
-    charged "$n" op blk "$name" "/load/blkload $how $DISK $block $depth $n"
-    read -r mean p50 p99 p999 iops rate </tmp/out || fail "blkload $name gave no figures: $(cat /tmp/out)"
+    charged "$2" op blk "$name" "$(command_of "$1" "$2")"
+    read -r mean p50 p99 p999 iops rate </tmp/out || fail "blkload $1 gave no figures: $(cat /tmp/out)"
     emit "$name" mean "$mean" us
     emit "$name" p50 "$p50" us
     emit "$name" p99 "$p99" us
     emit "$name" p99.9 "$p999" us
     emit "$name" iops "$iops" 1/s
     emit "$name" rate "$rate" MiB/s
+    calls_of "$1" op 64 384
 }
 
 measure_block() {
     if wants block-qd1; then
-        block_work randread-4k-qd1 4000 randread 4096 1
-        block_work randwrite-4k-qd1 4000 randwrite 4096 1
+        block_work randread-4k-qd1 3000
+        block_work randwrite-4k-qd1 3000
     fi
     if wants block-qd32; then
-        block_work randread-4k-qd32 10000 randread 4096 32
-        block_work randwrite-4k-qd32 10000 randwrite 4096 32
+        block_work randread-4k-qd32 8000
+        block_work randwrite-4k-qd32 8000
     fi
     if wants block-seq; then
-        block_work read-128k-qd8 2000 read 131072 8
-        block_work write-128k-qd8 2000 write 131072 8
+        block_work read-128k-qd8 1500
+        block_work write-128k-qd8 1500
     fi
     if wants block-fsync; then
-        block_work fsync-4k 3000 fsync 4096 1
+        block_work fsync-4k 2000
     fi
 }
 
@@ -131,53 +163,120 @@ verify_net() {
     say "$BACKEND: TCP streams verified"
 }
 
-iperf() {       # HOST OPTIONS
-    echo "TMPDIR=/tmp; export TMPDIR; /load/ld.so --library-path /load/lib /load/iperf3 -J -c $*"
+ping_work() {   # NAME HOST
+    guest_do g1 "ping -c $PINGS -i 0.002 $2 >/tmp/ping; sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' /tmp/ping" 60 >/tmp/out
+    sort -n /tmp/out | awk -v n="$BACKEND.$1" -v all="$PINGS" '
+        { v[NR] = $1 * 1000; sum += v[NR] }
+        function tell(what, value) { printf "RIG-FIGURE %s.%s %.1f us\n", n, what, value }
+        END { if (NR != all) exit 1
+              tell("mean", sum / NR); tell("p50", v[int(NR * 0.5)]); tell("p99", v[int(NR * 0.99)]) }' ||
+        fail "$BACKEND: $1: $(wc -l </tmp/out) of $PINGS answers"
 }
 
-tcp_work() {    # NAME HOST MIB OPTIONS
-    local name=$1 host=$2 mib=$3
-    shift 3
-    nothing "tcp$host" "$(iperf "$host" -n 256K "$@")"
-    charged "$mib" MiB "tcp$host" "$name" "$(iperf "$host" -n "${mib}M" "$@") >/tmp/o; tail -n 100 /tmp/o"
-    awk -v n="$BACKEND.$name" '/"sum_received"/ { on = 1 }
+tcp_work() {    # WORK MIB
+    nothing "$1" "$(command_of "$1" 1)"
+    charged $(($2 - 1)) MiB "$1" "$1" "$(command_of "$1" "$2")"
+    awk -v n="$BACKEND.$1" '/"sum_received"/ { on = 1 }
         /"sum_sent"/ { sent = 1 }
         sent && /"retransmits"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".repeated", $2, "segments"; sent = 0 }
         on && /"bits_per_second"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".rate", $2 / 1e9, "Gbit/s"; seen = 1; exit }
-        END { exit !seen }' /tmp/out || fail "iperf3 $name gave no figure: $(tail -n 20 /tmp/out)"
+        END { exit !seen }' /tmp/out || fail "iperf3 $1 gave no figure: $(tail -n 20 /tmp/out)"
+    calls_of "$1" MiB 1 9
 }
 
-rr_work() {     # NAME HOST N
-    nothing rr "/load/netload rr $2 16"
-    charged "$3" op rr "$1" "/load/netload rr $2 $3"
+rr_work() {     # WORK N
+    nothing "$1" "$(command_of "$1" 16)"
+    charged $(($2 - 16)) op "$1" "$1" "$(command_of "$1" "$2")"
     read -r mean p50 p99 p999 rate </tmp/out || fail "netload rr gave no figures"
     emit "$1" mean "$mean" us
     emit "$1" p50 "$p50" us
     emit "$1" p99 "$p99" us
     emit "$1" p99.9 "$p999" us
     emit "$1" rate "$rate" 1/s
+    calls_of "$1" op 16 216
 }
 
-udp_work() {    # NAME HOST N
-    nothing "udp$2" "/load/netload udp $2 16"
-    charged "$3" op "udp$2" "$1" "/load/netload udp $2 $3"
+udp_work() {    # WORK N
+    nothing "$1" "$(command_of "$1" 16)"
+    charged $(($2 - 16)) op "$1" "$1" "$(command_of "$1" "$2")"
     read -r _ received lost </tmp/out || fail "netload udp gave no figures"
     emit "$1" rate "$received" 1/s
     emit "$1" lost "$lost" frames
+    calls_of "$1" op 16 1016
 }
 
 measure_net() {
-    ! wants ping || ping_figures g1 10.7.0.1 "$BACKEND.ping"
-    ! wants ping || ping_figures g1 10.7.0.3 "$BACKEND.ping-guest"
+    # An accident is not to be the worst of a hundred.
+    PINGS=400
+    if wants ping; then
+        ping_work ping 10.7.0.1
+        ping_work ping-guest 10.7.0.3
+    fi
     if wants tcp; then
-        tcp_work tcp-to-domain 10.7.0.1 160
-        tcp_work tcp-from-domain 10.7.0.1 160 -R
-        DOMAINS="dd g1 g2 dom0" tcp_work tcp-guest-guest 10.7.0.3 128
+        tcp_work tcp-to-domain 129
+        tcp_work tcp-from-domain 129
     fi
-    ! wants rr || rr_work rr-domain 10.7.0.1 2000
-    ! wants rr || rr_work rr-guest 10.7.0.3 2000
-    if wants udp; then
-        udp_work udp-domain 10.7.0.1 20000
-        DOMAINS="dd g1 g2 dom0" udp_work udp-guest 10.7.0.3 12000
-    fi
+    ! wants rr || rr_work rr-domain 2000
+    ! wants udp || udp_work udp-domain 16000
+    # two guests, and both are paid for
+    DOMAINS="dd g1 g2 dom0"
+    ! wants tcp || tcp_work tcp-guest-guest 97
+    ! wants rr || rr_work rr-guest 2000
+    ! wants udp || udp_work udp-guest 10000
+    DOMAINS="dd g1 dom0"
+    emit start used "$(guest_do g1 '/load/netload memory 10.7.0.1')" MiB
+}
+
+# --- start and memory -----------------------------------------------------------------------------------
+
+# Images with what measures appended: an initramfs may be several archives.
+add_load() {    # IMAGE...
+    local image
+    for image in "$@"; do
+        [ -e "/rig/$image" ] || continue
+        # each begins at a multiple of 4; busybox's dd takes a count of 0 for no limit
+        { cat "/rig/$image"; head -c $(((4 - $(stat -c %s "/rig/$image") % 4) % 4)) /dev/zero; cat /rig/load.cpio; } >/tmp/image
+        mv /tmp/image "/rig/$image"
+    done
+}
+
+# What Xen has given the driver domain; how much of it is in use only its kernel knows (measure_net).
+memory_figures() {
+    /rig/domtime >/tmp/domtime || fail "domtime: Xen does not tell the domains' memory"
+    emit start memory "$(awk -v id="$(domid "dd-$BACKEND")" '$1 == id { print $3 / 256 }' /tmp/domtime)" MiB
+}
+
+# --- calls ------------------------------------------------------------------------------------------------
+
+# calls_of WORK UNIT-OF-WORK FEW MANY: what domains ask of Xen for one operation.  In runs of their own, of FEW and MANY
+# operations, as the tracing costs time, too; only the difference is of the operations.
+calls_of() {
+    wants calls || return 0
+    traced "$1" "$3" /tmp/few
+    traced "$1" "$4" /tmp/many
+    paste -d ' ' /tmp/few /tmp/many | awk -v n="$(($4 - $3))" -v b="$BACKEND.$DISKS$1" -v per="$2" -v of="$TRACED" '
+        BEGIN { k = split(of, w, " "); for (i = 1; i <= k; i += 2) name[w[i + 1]] = w[i] }
+        # below a hundredth it is the rest of the system
+        ($6 - $3) / n >= 0.01 || $2 == "hypercalls" || $2 == "event_channel_op" {
+            printf "RIG-FIGURE %s.%s %.2f 1/%s\n", b, called($2, name[$1]), ($6 - $3) / n, per }
+        function called(what, who) {
+            if (what == "hypercalls") return "calls." who
+            if (what == "event_channel_op") return "events." who
+            return "call." who "." what
+        }'
+}
+traced() {      # WORK N FILE
+    local ids pid
+    TRACED="dd $(domid "dd-$BACKEND") g1 $(domid g1)"
+    ids=$(echo "$TRACED" | awk '{ print $2, $4 }')
+    rm -f /tmp/trace
+    /rig/xentrace -D -S 1024 -e 0x229000 -s 100 /tmp/trace >/tmp/xentrace 2>&1 &
+    pid=$!
+    usleep 300000
+    guest_do g1 "$(command_of "$1" "$2")" >/dev/null
+    kill -INT $pid
+    wait $pid
+    /rig/calls /tmp/trace $ids >"$3" 2>/tmp/xentrace.err ||
+        fail "$BACKEND: calls of $1: $(cat /tmp/xentrace.err) $(tail -n 2 /tmp/xentrace)"
+    rm -f /tmp/trace
 }

@@ -50,18 +50,21 @@ image_qdisk() {
     pack "$d" "$IMG/qdisk.cpio"
 }
 
-# For dom0: Xen's own count of each domain's processor time.
-make_domtime() {
+# For dom0: Xen's own counts of each domain's processor time, pages and hypercalls.
+make_counters() {
+    local name
     mkdir -p "$TOP/build/load"
-    gcc -O2 -Wall -Wextra -o "$TOP/build/load/domtime" "$RIG_DIR/load/domtime.c" -lxenctrl ||
-        die "domtime does not build: libxen-dev is missing? (make deps)"
+    for name in domtime calls; do
+        gcc -O2 -Wall -Wextra -o "$TOP/build/load/$name" "$RIG_DIR/load/$name.c" -lxenctrl ||
+            die "$name does not build: libxen-dev is missing? (make deps)"
+    done
 }
 
 prepare_load() {
     local key name
     lock_cache
     fetch_qdisk
-    make_domtime
+    make_counters
     key=$(key_of "$RIG_DIR"/lib/load.sh "$RIG_DIR"/lib/images.sh "$CACHE/packages.stamp" "$RIG_DIR"/load/*)
     if [ "$(cat "$IMG/load.key" 2>/dev/null)" != "$key" ]; then
         say "making the initramfs parts that measure"

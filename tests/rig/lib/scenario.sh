@@ -61,7 +61,8 @@ files_for() {
             ;;
         load)
             prepare_load
-            cp "$IMG/load.cpio" "$IMG/qdisk.cpio" "$TOP/build/load/domtime" "$stage/"
+            cp "$IMG/load.cpio" "$IMG/qdisk.cpio" "$TOP"/build/load/{domtime,calls} \
+                "$ROOT/usr/lib/xen-$XEN_VERSION/bin/xentrace" "$stage/"
             ;;
         load-domain) stage_load_domains "$stage" ;;
         grub)

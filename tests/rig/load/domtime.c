@@ -1,7 +1,7 @@
 /*
  * domtime: for dom0.  One line per domain: its number and the processor time that Xen has charged
- * to it so far, in nanoseconds (XEN_DOMCTL_getdomaininfo).  `xl list` says the same in tenths of
- * seconds.
+ * to it so far, in nanoseconds, and its pages (XEN_DOMCTL_getdomaininfo).  `xl list` says the same
+ * in tenths of seconds and MiB.
  */
 #include <stdio.h>
 #include <xenctrl.h>
@@ -19,6 +19,7 @@ int main(void)
         return 1;
     }
     for (int i = 0; i < n; i++)
-        printf("%u %llu\n", info[i].domain, (unsigned long long)info[i].cpu_time);
+        printf("%u %llu %llu\n", info[i].domain, (unsigned long long)info[i].cpu_time,
+               (unsigned long long)info[i].tot_pages);
     return 0;
 }

@@ -2,10 +2,12 @@
  * netload: what iperf3 does not measure, for the rig's guests and driver domains.  Static, no
  * options:
  *
- *   netload serve             TCP echo, UDP sink, and the sink's count, until it is killed
+ *   netload serve             TCP echo, UDP sink, the sink's count, and memory, until it is killed
  *   netload rr HOST N         N times 64 bytes there and back: "mean p50 p99 p99.9 (us) rate (1/s)"
  *   netload udp HOST N        N datagrams of 64 bytes, as fast as they go: "sent/s received/s lost"
  *   netload verify HOST MIB   so much there and back through TCP, every byte compared
+ *   netload echo HOST MIB     the same with the echo service of any host (port 7): "MiB/s" there
+ * and back netload memory HOST       what is in use there (MemTotal - MemAvailable): "MiB"
  *
  * All payload is a function of its place in the stream, and is checked by whoever receives it.
  * Exit status 0 only when everything was measured and every byte was right.
@@ -22,7 +24,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ECHO = 7001, SINK = 7002, COUNT = 7003, SMALL = 64, BLOCK = 65536 };
+enum {
+    ANYBODY = 7,
+    ECHO = 7001,
+    SINK = 7002,
+    COUNT = 7003,
+    MEMORY = 7004,
+    SMALL = 64,
+    BLOCK = 65536
+};
 
 static void die(const char *what)
 {
@@ -133,6 +143,38 @@ static void *run_count(void *arg)
     return NULL;
 }
 
+static double used_mib(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    double kib, total = 0, available = 0;
+
+    while (f && fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "MemTotal: %lf", &kib) == 1)
+            total = kib;
+        if (sscanf(line, "MemAvailable: %lf", &kib) == 1)
+            available = kib;
+    }
+    if (f)
+        fclose(f);
+    return (total - available) / 1024;
+}
+
+static void *run_memory(void *arg)
+{
+    int l = make(SOCK_STREAM, NULL, MEMORY), fd;
+    double mib;
+
+    (void)arg;
+    while ((fd = accept(l, NULL, NULL)) >= 0) {
+        mib = used_mib();
+        put(fd, &mib, sizeof(mib));
+        close(fd);
+    }
+    die("accept");
+    return NULL;
+}
+
 static void *echo(void *arg)
 {
     int fd = (int)(intptr_t)arg;
@@ -152,7 +194,8 @@ static int serve(void)
     pthread_t t;
 
     signal(SIGPIPE, SIG_IGN);
-    if (pthread_create(&t, NULL, run_sink, NULL) || pthread_create(&t, NULL, run_count, NULL))
+    if (pthread_create(&t, NULL, run_sink, NULL) || pthread_create(&t, NULL, run_count, NULL) ||
+        pthread_create(&t, NULL, run_memory, NULL))
         die("thread");
     while ((fd = accept(l, NULL, NULL)) >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -238,9 +281,9 @@ static void *send_all(void *arg)
     return NULL;
 }
 
-static int verify(const char *host, uint64_t mib)
+static int verify(const char *host, uint16_t port, uint64_t mib)
 {
-    struct stream s = {.fd = make(SOCK_STREAM, host, ECHO), .blocks = mib * 1048576 / BLOCK};
+    struct stream s = {.fd = make(SOCK_STREAM, host, port), .blocks = mib * 1048576 / BLOCK};
     uint64_t *buf = malloc(BLOCK);
     pthread_t t;
 
@@ -256,6 +299,25 @@ static int verify(const char *host, uint64_t mib)
     return 0;
 }
 
+static int echo_rate(const char *host, uint64_t mib)
+{
+    uint64_t began = now_ns();
+    int rc = verify(host, ANYBODY, mib);
+
+    if (rc == 0)
+        printf("%.3f\n", 1e9 * (double)mib / (double)(now_ns() - began));
+    return rc;
+}
+
+static int memory(const char *host)
+{
+    double mib = 0;
+
+    get(make(SOCK_STREAM, host, MEMORY), &mib, sizeof(mib));
+    printf("%.1f\n", mib);
+    return mib <= 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t n = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
@@ -267,7 +329,11 @@ int main(int argc, char **argv)
     if (n > 1 && strcmp(argv[1], "udp") == 0)
         return udp(argv[2], n);
     if (n > 0 && strcmp(argv[1], "verify") == 0)
-        return verify(argv[2], n);
-    fprintf(stderr, "usage: netload serve | rr HOST N | udp HOST N | verify HOST MIB\n");
+        return verify(argv[2], ECHO, n);
+    if (n > 0 && strcmp(argv[1], "echo") == 0)
+        return echo_rate(argv[2], n);
+    if (argc == 3 && strcmp(argv[1], "memory") == 0)
+        return memory(argv[2]);
+    fprintf(stderr, "usage: netload serve | rr|udp HOST N | verify|echo HOST MIB | memory HOST\n");
     return 2;
 }

@@ -10,16 +10,30 @@ function works_of(part) {
     if (part == "tcp") return "tcp-to-domain tcp-from-domain tcp-guest-guest"
     if (part == "rr") return "rr-domain rr-guest"
     if (part == "udp") return "udp-domain udp-guest"
+    if (part == "nvme") return "nvme-randread-4k-qd1 nvme-randwrite-4k-qd1 nvme-randread-4k-qd32 nvme-read-128k-qd8"
+    if (part == "wire") return "wire-ping wire-tcp-echo"
+    return ""
 }
 # Which figures of a kind of work are shown; all go into the JSON.
-function shown(part) {
-    if (part == "block-qd32" ) return "mean p99 p99.9 iops cpu.dd cpu.g1 cpu.dom0"
-    if (part ~ /^block-seq/) return "mean p99 rate cpu.dd cpu.g1 cpu.dom0"
-    if (part ~ /^block/) return "mean p50 p99 p99.9 iops cpu.dd cpu.g1 cpu.dom0"
-    if (part == "ping") return "mean p99"
-    if (part == "tcp") return "rate cpu.dd cpu.g1 cpu.g2"
-    if (part == "rr") return "mean p50 p99 p99.9 rate cpu.dd cpu.g1"
-    return "rate lost cpu.dd cpu.g1 cpu.g2"
+function shown(part, work,    calls) {
+    calls = asked("calls") && part !~ /^(nvme|wire)/ ? " calls.dd events.dd calls.g1 events.g1" : ""
+    if (part == "ping" || work == "wire-ping") return "mean p50 p99"
+    if (part == "block-qd32") return "mean p99 p99.9 iops cpu.dd cpu.g1 cpu.dom0" calls
+    if (part == "block-seq") return "mean p99 rate cpu.dd cpu.g1 cpu.dom0" calls
+    if (part ~ /^block|^nvme/) return "mean p50 p99 p99.9 iops cpu.dd cpu.g1 cpu.dom0" calls
+    if (part == "rr") return "mean p50 p99 p99.9 rate cpu.dd cpu.g1" both(work) " cpu.dom0" calls
+    if (part == "udp") return "rate lost cpu.dd cpu.g1" both(work) " cpu.dom0" calls
+    return "rate cpu.dd cpu.g1" both(work) " cpu.dom0" calls
+}
+function both(work) {
+    return work ~ /guest$/ ? " cpu.g2" : ""
+}
+function asked(part) {
+    return index(" " parts " ", " " part " ")
+}
+# qdisk is a disk only.
+function has(b, part) {
+    return b != "qdisk" || part == "" || part ~ /^(block|nvme)/
 }
 function ratio(a, b) {
     if (a == "" || b == "" || b + 0 == 0) return "-"
@@ -40,35 +54,40 @@ function missing(what) {
 
 END {
     nb = split(backends, backend, " ")
-    printf "\n%-18s %-9s", "work", "figure"
+    np = split(parts, part, " ")
+    printf "\n%-22s %-9s", "work", "figure"
     for (i = 1; i <= nb; i++) printf " %10s", backend[i]
     printf " %-8s %9s %9s\n", "", "to kernel", "to qdisk"
-    for (i = 1; i <= nb; i++)
-        if (value[backend[i] " verified"] != 1 && (backend[i] != "qdisk" || parts ~ /block/))
-            missing(backend[i] ", not measured to the end or its data not verified")
-    np = split(parts, part, " ")
+    for (p = 1; p <= np; p++) for (i = 1; i <= nb; i++)
+        if (has(backend[i], part[p]) && value[backend[i] " verified" (part[p] ~ /^(nvme|wire)$/ ? "-devices" : "")] != 1)
+            missing(backend[i] ", " part[p] ": not measured to the end or its data not verified")
+    if (parts ~ /nvme|wire/) line("start-devices", "ready", "start-devices")
+    if (parts ~ /block|ping|tcp|rr|udp/) {
+        line("start", "ready", "start")
+        line("", "memory", "start")
+        if (parts ~ /ping|tcp|rr|udp/) line("", "used", "start")
+    }
     for (p = 1; p <= np; p++) {
         nw = split(works_of(part[p]), work, " ")
-        for (w = 1; w <= nw; w++) rows(part[p], work[w])
+        for (w = 1; w <= nw; w++) {
+            n = split(shown(part[p], work[w]), what, " ")
+            for (k = 1; k <= n; k++) line(k == 1 ? work[w] : "", what[k], work[w], part[p])
+        }
     }
     write_json()
     exit failed
 }
 
-function rows(part, work,    i, k, n, what, key, v, drv) {
-    n = split(shown(part), what, " ")
-    for (k = 1; k <= n; k++) {
-        key = work "." what[k]
-        if (what[k] == "cpu.g2" && work !~ /guest$|guest-guest/) continue
-        printf "%-18s %-9s", k == 1 ? work : "", what[k]
-        for (i = 1; i <= nb; i++) {
-            v = value[backend[i] " " key]
-            if (v == "" && (backend[i] != "qdisk" || part ~ /^block/)) missing(backend[i] " " work)
-            printf " %10s", v == "" ? "-" : v
-        }
-        drv = value["drvdom " key]
-        printf " %-8s %9s %9s\n", unit[key], ratio(drv, value["kernel " key]), ratio(drv, value["qdisk " key])
+function line(title, what, work, part,    i, key, v) {
+    key = work "." what
+    printf "%-22s %-9s", title, what
+    for (i = 1; i <= nb; i++) {
+        v = value[backend[i] " " key]
+        if (v == "" && has(backend[i], part) && (what != "used" || backend[i] != "qdisk"))
+            missing(backend[i] " " work)
+        printf " %10s", v == "" ? "-" : v
     }
+    printf " %-8s %9s %9s\n", unit[key], ratio(value["drvdom " key], value["kernel " key]), ratio(value["drvdom " key], value["qdisk " key])
 }
 
 function write_json(    i, b, k, sep, name) {

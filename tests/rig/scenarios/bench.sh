@@ -1,28 +1,15 @@
 # summary: make bench-rig: kernel's backends, QEMU's qdisk and drvdom, measured one after the other
-# timeout: 1500
+# timeout: 1700
 # machine: icount
-# mem: 2048
+# mem: 2304
 # files: kdd load load-domain tests/rig/dom0/io.sh tests/rig/dom0/load.sh
 # shellcheck shell=dash disable=SC2034,SC2086
 . /rig/tests/rig/dom0/io.sh
 . /rig/tests/rig/dom0/load.sh
 
-# RIG_ARGS: PARTS/BACKENDS, each comma-separated
-PARTS=$(echo "${RIG_ARGS%/*}" | tr , ' ')
-BACKENDS=$(echo "${RIG_ARGS#*/}" | tr , ' ')
-
-# Every image with what measures appended: an initramfs may be several archives.
-for image in kdd.cpio guest.cpio $(cd /rig && echo image-load*); do
-    [ -e "/rig/$image" ] || continue
-    # each begins at a multiple of 4; busybox's dd takes a count of 0 for no limit
-    { cat "/rig/$image"; head -c $(((4 - $(stat -c %s "/rig/$image") % 4) % 4)) /dev/zero; cat /rig/load.cpio; } >/tmp/image
-    mv /tmp/image "/rig/$image"
-done
+# shellcheck disable=SC2046 # words are meant
+add_load kdd.cpio guest.cpio $(cd /rig && echo image-load*)
 GUEST_RAMDISK=/rig/guest.cpio
-
-# The emulated processor's time stamp counter is not invariant, as every real one's is: Xen would emulate it, and
-# most of what is measured would be that.
-TSC='tsc_mode="native"'
 
 # RIG_EXTRA: "NAME words ... ; NAME words ...": what to try with BACKEND-NAME, words for the driver
 # domain's kernel command line, or xl:KEY="VALUE" for its xl.cfg.
@@ -87,6 +74,7 @@ fi
 n=0 nics=0
 for BACKEND in $BACKENDS; do
     say "== $BACKEND"
+    memory_figures
     DISK=/dev/xvd$(letter $((2 * n + 1))) KEEPS=/dev/xvd$(letter $((2 * n + 2))) NIC_OF_GUESTS=eth$nics
     n=$((n + 1))
     if wants block; then
