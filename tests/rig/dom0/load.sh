@@ -1,5 +1,5 @@
 # What the scenarios `bench` and `bench-devices` measure, and how.  RIG-FIGURE lines: BACKEND.WORK.WHAT.
-# shellcheck shell=dash disable=SC2154,SC2034,SC2086,SC2016
+# shellcheck shell=dash disable=SC2153,SC2154,SC2034,SC2086,SC2016
 
 # RIG_ARGS: PARTS/BACKENDS, each comma-separated
 PARTS=$(echo "${RIG_ARGS%/*}" | tr , ' ')
@@ -41,6 +41,11 @@ cpu_of() {
     done
 }
 
+# Timers and work meet as in every other run: see load/domtime.c.
+settle() {
+    /rig/domtime settle || fail "domtime settle"
+}
+
 # charged OPS UNIT-OF-WORK KIND WORK 'commands' [SECONDS]: runs them in g1, the output is in /tmp/out.
 # Per operation: processor time of driver domain, guests and dom0, less what the same command costs
 # with (next to) no operations: `nothing KIND 'commands'` has noted that, once per backend.
@@ -52,6 +57,7 @@ nothing() {
 DOMAINS="dd g1 dom0"
 charged() {
     local ops=$1 per=$2 kind=$3 work=$4 before after
+    settle
     before=$(cpu_of $DOMAINS)
     echo "RIG-PROF $BACKEND.$work.$ops.begin"
     guest_do g1 "$5" "${6:-120}" >/tmp/out
@@ -164,6 +170,7 @@ verify_net() {
 }
 
 ping_work() {   # NAME HOST
+    settle
     guest_do g1 "ping -c $PINGS -i 0.002 $2 >/tmp/ping; sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' /tmp/ping" 60 >/tmp/out
     sort -n /tmp/out | awk -v n="$BACKEND.$1" -v all="$PINGS" '
         { v[NR] = $1 * 1000; sum += v[NR] }
@@ -277,6 +284,6 @@ traced() {      # WORK N FILE
     kill -INT $pid
     wait $pid
     /rig/calls /tmp/trace $ids >"$3" 2>/tmp/xentrace.err ||
-        fail "$BACKEND: calls of $1: $(cat /tmp/xentrace.err) $(tail -n 2 /tmp/xentrace)"
+        wrong "$BACKEND: calls of $1: $(cat /tmp/xentrace.err) $(tail -n 2 /tmp/xentrace)"
     rm -f /tmp/trace
 }

@@ -2,7 +2,7 @@
 # timeout: 900
 # machine: passthrough
 # files: kdd driver-domain load tests/rig/dom0/io.sh tests/rig/dom0/load.sh
-# shellcheck shell=dash disable=SC2034,SC2046,SC2086,SC2154
+# shellcheck shell=dash disable=SC2034,SC2046,SC2153,SC2086,SC2154
 . /rig/tests/rig/dom0/io.sh
 . /rig/tests/rig/dom0/load.sh
 
@@ -56,3 +56,4 @@ for BACKEND in $BACKENDS; do
     xl destroy g1
     dd_stop "dd-$BACKEND"
 done
+[ -z "$bad" ] || fail "$bad"

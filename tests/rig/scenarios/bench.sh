@@ -3,7 +3,7 @@
 # machine: icount
 # mem: 2304
 # files: kdd load load-domain tests/rig/dom0/io.sh tests/rig/dom0/load.sh
-# shellcheck shell=dash disable=SC2034,SC2086
+# shellcheck shell=dash disable=SC2034,SC2086,SC2153
 . /rig/tests/rig/dom0/io.sh
 . /rig/tests/rig/dom0/load.sh
 
@@ -20,6 +20,7 @@ tried() {
 start_domain() {
     local starter=$1 image=$2 words=$3 mib=${4:-160} line
     set -- "$TSC"
+    settle
     for line in $(tried | sed -n 's/^xl://p'); do
         set -- "$@" "$line"
     done
@@ -63,8 +64,10 @@ for BACKEND in $BACKENDS; do
     }
     n=$((n + 1))
 done
+settle
 if wants net; then
     guest_start g1 memory=192 "$TSC" "disk=[${disks#,}]" "vif=[${vifs1#,}]"
+    settle
     guest_start g2 memory=128 "$TSC" "vif=[${vifs2#,}]"
     guest_do g2 '(sh /load/serve) >/dev/null 2>&1 & sleep 0'
 else
@@ -91,3 +94,4 @@ for BACKEND in $BACKENDS; do
     fi
     figure "$BACKEND.verified" 1 bool
 done
+[ -z "$bad" ] || fail "$bad"
