@@ -55,5 +55,6 @@ for BACKEND in $BACKENDS; do
     figure "$BACKEND.verified-devices" 1 bool
     xl destroy g1
     dd_stop "dd-$BACKEND"
+    forget_domids
 done
 [ -z "$bad" ] || fail "$bad"
