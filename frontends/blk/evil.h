@@ -34,7 +34,16 @@ struct evil_row {
     const char *needs; /* of the hook, or of the device; NULL: nothing */
 };
 
-extern const struct evil_row evil_rings[], evil_requests[], evil_stores[]; /* end: name NULL */
+extern const struct evil_row evil_rings[], evil_grants[], evil_requests[], evil_pages[],
+    evil_stores[]; /* end: name NULL */
+
+/* Words of a ring's shared page, see ring.h. */
+enum { REQ_PROD, REQ_EVENT, RSP_PROD, RSP_EVENT };
+
+static inline struct bf_queue *evil_queue(struct evil *e)
+{
+    return &e->c->queue[0];
+}
 
 enum evil_result evil_wrong(struct evil *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -55,9 +64,16 @@ enum evil_result evil_serves(struct evil *e);
 /* Ends the connection in an orderly way and gets the device to where it can start again. */
 enum evil_result evil_again(struct evil *e);
 
+/* Grant references that are none. */
+enum { EVIL_NO_REFS = 4 };
+extern const uint32_t evil_no_ref[EVIL_NO_REFS];
+
 /* A plain request of whole pages; data page `page` and those behind it. */
 struct bf_req evil_req(const struct bf_conn *c, uint8_t op, uint64_t sector, unsigned nr_segs,
                        unsigned page);
+/* An indirect one of `nr` segments, whole pages of the first 32; they are listed in data page 40.
+ */
+struct bf_req evil_indirect(struct evil *e, uint8_t inner, uint64_t sector, uint16_t nr);
 /* Puts one and wants this answer (status, id and operation echoed). */
 enum evil_result evil_one(struct evil *e, const struct bf_req *r, int status);
 /* Puts n, then takes n answers in any order; counts[status + 2] of okay, error, not supported.

@@ -1,5 +1,5 @@
 /*
- * Catalogue, chapter R: rings, grants, events.
+ * Catalogue, chapter R: indexes, slots, events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,15 +11,7 @@
 #include "schema/vbd.h"
 #include "transport/base/log.h"
 
-/* Words of the shared page, see ring.h. */
-enum { REQ_PROD, REQ_EVENT, RSP_PROD, RSP_EVENT };
-
 enum { PLENTY = 32 }; /* requests: no ring is smaller */
-
-static struct bf_queue *queue(struct evil *e)
-{
-    return &e->c->queue[0];
-}
 
 static void sleep_ms(unsigned ms)
 {
@@ -28,8 +20,8 @@ static void sleep_ms(unsigned ms)
 
 static enum evil_result set_prod(struct evil *e, uint32_t value)
 {
-    ring_raw_set(&queue(e)->ring, REQ_PROD, value);
-    (void)bf_kick(e->c, queue(e));
+    ring_raw_set(&evil_queue(e)->ring, REQ_PROD, value);
+    (void)bf_kick(e->c, evil_queue(e));
     return evil_closes(e);
 }
 
@@ -47,17 +39,17 @@ static void make_reads(struct evil *e, struct bf_req *r, unsigned n)
 static enum evil_result r1(struct evil *e)
 {
     EVIL_TRY(evil_connect(e));
-    EVIL_TRY(set_prod(e, queue(e)->ring.prod + queue(e)->ring.slots + 1));
+    EVIL_TRY(set_prod(e, evil_queue(e)->ring.prod + evil_queue(e)->ring.slots + 1));
     EVIL_TRY(evil_again(e));
     EVIL_TRY(evil_connect(e));
-    return set_prod(e, queue(e)->ring.prod + 0x80000000u);
+    return set_prod(e, evil_queue(e)->ring.prod + 0x80000000u);
 }
 
 static enum evil_result r2(struct evil *e)
 {
     EVIL_TRY(evil_connect(e));
     EVIL_TRY(evil_serves(e));
-    return set_prod(e, queue(e)->ring.prod - 2);
+    return set_prod(e, evil_queue(e)->ring.prod - 2);
 }
 
 static enum evil_result r3(struct evil *e)
@@ -67,9 +59,9 @@ static enum evil_result r3(struct evil *e)
     EVIL_TRY(evil_connect(e));
     make_reads(e, r, PLENTY);
     for (unsigned i = 0; i < PLENTY; i++)
-        bf_raw_put(e->c, queue(e), &r[i]);
+        bf_raw_put(e->c, evil_queue(e), &r[i]);
     /* However many of them are answered by now, this is more than fits behind the answers. */
-    return set_prod(e, queue(e)->ring.prod + queue(e)->ring.slots + 1);
+    return set_prod(e, evil_queue(e)->ring.prod + evil_queue(e)->ring.slots + 1);
 }
 
 static enum evil_result r4(struct evil *e)
@@ -136,7 +128,7 @@ enum { SPOILS = 6 };
 static enum evil_result drain(struct evil *e, uint32_t n)
 {
     uint64_t end = clock_ns() + (uint64_t)EVIL_REACT_MS * 1000000;
-    struct ring *r = &queue(e)->ring;
+    struct ring *r = &evil_queue(e)->ring;
 
     while (ring_raw_get(r, RSP_PROD) - r->cons < n) {
         if (clock_ns() > end)
@@ -162,12 +154,12 @@ static enum evil_result flip_round(struct evil *e, struct flip *f, unsigned what
     if (evil_twin_start(&twin, flip_slots, f))
         return evil_wrong(e, "no thread");
     while (result == EVIL_OK && clock_ns() < end) {
-        uint32_t n = ring_front_space(&queue(e)->ring);
+        uint32_t n = ring_front_space(&evil_queue(e)->ring);
 
         for (uint32_t i = 0; i < n; i++)
-            bf_raw_put(e->c, queue(e), &f->good);
-        (void)!ring_front_push(&queue(e)->ring);
-        (void)bf_kick(e->c, queue(e));
+            bf_raw_put(e->c, evil_queue(e), &f->good);
+        (void)!ring_front_push(&evil_queue(e)->ring);
+        (void)bf_kick(e->c, evil_queue(e));
         result = drain(e, n);
     }
     evil_twin_stop(&twin);
@@ -195,15 +187,15 @@ static enum evil_result r6(struct evil *e)
     struct ring *ring;
 
     EVIL_TRY(evil_connect(e));
-    ring = &queue(e)->ring;
+    ring = &evil_queue(e)->ring;
     for (unsigned i = 0; i < 16; i++) {
         r = evil_req(e->c, BLKIF_OP_READ, 8 * i, 1, 0);
         ring_raw_set(ring, REQ_EVENT, 0x1234567u * i);
         ring_raw_set(ring, RSP_PROD, 0x89abcdefu * (i + 1));
         ring_raw_set(ring, RSP_EVENT, 0xdeadbeefu * i);
-        bf_raw_put(e->c, queue(e), &r);
+        bf_raw_put(e->c, evil_queue(e), &r);
         (void)!ring_front_push(ring);
-        (void)bf_kick(e->c, queue(e));
+        (void)bf_kick(e->c, evil_queue(e));
         /* It must write the index of its own count, not of what it finds there. */
         for (unsigned ms = 0; ring_raw_get(ring, RSP_PROD) != ring->prod; ms++) {
             if (ms > EVIL_REACT_MS)
@@ -222,14 +214,14 @@ static enum evil_result r7(struct evil *e)
     struct bf_req r[PLENTY];
 
     EVIL_TRY(evil_connect(e));
-    ring = &queue(e)->ring;
+    ring = &evil_queue(e)->ring;
     make_reads(e, r, PLENTY);
     /* Never an event: the answers must be there all the same. */
     for (unsigned i = 0; i < PLENTY; i++)
-        bf_raw_put(e->c, queue(e), &r[i]);
+        bf_raw_put(e->c, evil_queue(e), &r[i]);
     ring_raw_set(ring, RSP_EVENT, ring->prod + 0x40000000);
     (void)!ring_front_push(ring);
-    (void)bf_kick(e->c, queue(e));
+    (void)bf_kick(e->c, evil_queue(e));
     EVIL_TRY(drain(e, PLENTY));
     /* An event for every single one. */
     for (unsigned i = 0; i < 2 * PLENTY; i++) {
@@ -274,9 +266,9 @@ static enum evil_result r9(struct evil *e)
     EVIL_TRY(evil_connect(e));
     EVIL_TRY(evil_serves(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    bf_raw_put(e->c, queue(e), &r);
-    (void)!ring_front_push(&queue(e)->ring); /* and no event, although it asked for one */
-    if (bf_raw_take(e->c, queue(e), &a, EVIL_REACT_MS) != 1)
+    bf_raw_put(e->c, evil_queue(e), &r);
+    (void)!ring_front_push(&evil_queue(e)->ring); /* and no event, although it asked for one */
+    if (bf_raw_take(e->c, evil_queue(e), &a, EVIL_REACT_MS) != 1)
         return evil_wrong(e, "the request was never looked at");
     return evil_serves(e);
 }
@@ -291,197 +283,17 @@ static enum evil_result r10(struct evil *e)
     while (clock_ns() < end) {
         struct bf_answer a;
 
-        while (ring_front_space(&queue(e)->ring) > 0)
-            bf_raw_put(e->c, queue(e), &r);
-        if (ring_front_push(&queue(e)->ring))
-            (void)bf_kick(e->c, queue(e));
-        if (bf_raw_take(e->c, queue(e), &a, EVIL_REACT_MS) != 1)
+        while (ring_front_space(&evil_queue(e)->ring) > 0)
+            bf_raw_put(e->c, evil_queue(e), &r);
+        if (ring_front_push(&evil_queue(e)->ring))
+            (void)bf_kick(e->c, evil_queue(e));
+        if (bf_raw_take(e->c, evil_queue(e), &a, EVIL_REACT_MS) != 1)
             return evil_wrong(e, "no answer while the ring was full (%llu before): %s",
                               (unsigned long long)n, e->c->why);
         n++;
     }
-    EVIL_TRY(drain(e, queue(e)->ring.prod - queue(e)->ring.cons));
+    EVIL_TRY(drain(e, evil_queue(e)->ring.prod - evil_queue(e)->ring.cons));
     return evil_serves(e);
-}
-
-static void set_port(struct bf_conn *c, void *arg)
-{
-    char path[STORE_PATH_MAX];
-
-    schema_join(path, sizeof(path), c->dir, VBD_FRONT_KEY_EVENT_CHANNEL);
-    (void)!store_write(c->store, 0, path, arg);
-}
-
-/* Closed before the backend can bind it; a number of its own, or it would be given out again. */
-static void set_closed_port(struct bf_conn *c, void *arg)
-{
-    char text[16];
-    int port = evtchn_offer(&c->ev, c->back_domid);
-
-    (void)arg;
-    snprintf(text, sizeof(text), "%d", port);
-    if (port > 0)
-        (void)evtchn_unbind(&c->ev, (uint32_t)port);
-    set_port(c, text);
-}
-
-static enum evil_result r11(struct evil *e)
-{
-    static const char *const fixed[] = {"0", "1", "2147483648", "4294967295", "4095", "131071"};
-    char text[16];
-    int other;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
-        EVIL_TRY(evil_refused(e, set_port, (void *)(uintptr_t)fixed[i]));
-        EVIL_TRY(evil_again(e));
-    }
-    /* One that waits for somebody else. */
-    other = evtchn_offer(&e->c->ev, 0);
-    if (other < 0)
-        return evil_wrong(e, "no port: %s", strerror(-other));
-    snprintf(text, sizeof(text), "%d", other);
-    if (e->c->back_domid != 0)
-        EVIL_TRY(evil_refused(e, set_port, text));
-    (void)evtchn_unbind(&e->c->ev, (uint32_t)other);
-    EVIL_TRY(evil_again(e));
-    return evil_refused(e, set_closed_port, NULL);
-}
-
-/* Xen drops what is sent to a port that its owner closed, and tells nobody: the backend may see it
- * or not, but it must neither spin nor lose the way to close. */
-static enum evil_result r12(struct evil *e)
-{
-    struct bf_req r;
-
-    EVIL_TRY(evil_connect(e));
-    r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    bf_raw_put(e->c, queue(e), &r);
-    (void)!ring_front_push(&queue(e)->ring);
-    (void)evtchn_unbind(&e->c->ev, queue(e)->port);
-    queue(e)->port = 0;
-    for (unsigned ms = 0; ms < EVIL_REACT_MS; ms += 10) {
-        unsigned s = bf_state(e->c);
-
-        if (s == XENBUS_CLOSING || s == XENBUS_CLOSED)
-            return EVIL_OK;
-        if (ring_raw_get(&queue(e)->ring, RSP_PROD) == queue(e)->ring.prod)
-            return EVIL_OK;
-        sleep_ms(10);
-    }
-    return evil_wrong(e, "neither closed nor answered");
-}
-
-/* ---- ring pages ---- */
-
-static void set_ring_ref(struct bf_conn *c, void *arg)
-{
-    (void)!vbd_front_set_ring_ref(c->store, 0, c->dir, *(const uint32_t *)arg);
-}
-
-static void set_ring_refs_alike(struct bf_conn *c, void *arg)
-{
-    (void)arg;
-    (void)!vbd_front_set_ring_ref_n(c->store, 0, c->dir, 1, c->queue[0].ref[0]);
-}
-
-/* The ring is also the page of a request: it may spoil its own ring, nothing else. */
-static enum evil_result ring_is_data(struct evil *e)
-{
-    struct bf_req r;
-
-    EVIL_TRY(evil_connect(e));
-    r = evil_req(e->c, BLKIF_OP_WRITE, 4096, 1, 0);
-    r.seg[0].gref = queue(e)->ref[0];
-    EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
-    r.op = BLKIF_OP_READ; /* the ring as it was comes over the ring as it is */
-    bf_raw_put(e->c, queue(e), &r);
-    (void)!ring_front_push(&queue(e)->ring);
-    (void)bf_kick(e->c, queue(e));
-    sleep_ms(EVIL_STEADY_MS);
-    return EVIL_OK;
-}
-
-static enum evil_result r13(struct evil *e)
-{
-    static uint32_t none[] = {60000, 0x7fffffff, 0xffffffff};
-    uint32_t ref;
-    void *page;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(none); i++) {
-        EVIL_TRY(evil_refused(e, set_ring_ref, &none[i]));
-        EVIL_TRY(evil_again(e));
-    }
-    page = share_pages(&e->c->share, e->c->back_domid, 1, &ref, false);
-    if (!page)
-        return evil_wrong(e, "no page: %s", strerror(errno));
-    EVIL_TRY(evil_refused(e, set_ring_ref, &ref));
-    EVIL_TRY(evil_again(e));
-    (void)share_end(&e->c->share, page, 1);
-    e->want.order = 1;
-    EVIL_TRY(evil_refused(e, set_ring_refs_alike, NULL));
-    EVIL_TRY(evil_again(e));
-    e->want.order = 0;
-    return ring_is_data(e);
-}
-
-static enum evil_result r14(struct evil *e)
-{
-    struct bf_req r;
-
-    EVIL_TRY(evil_connect(e));
-    r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
-    (void)share_end(&e->c->share, queue(e)->ring_mem, queue(e)->ring_pages);
-    queue(e)->ring_mem = NULL;
-    (void)bf_kick(e->c, queue(e));
-    sleep_ms(EVIL_STEADY_MS);
-    return bf_state(e->c) == XENBUS_CONNECTED ? EVIL_OK : evil_closes(e);
-}
-
-struct text_key {
-    const char *key, *value;
-};
-
-static void set_text(struct bf_conn *c, void *arg)
-{
-    const struct text_key *k = arg;
-    char path[STORE_PATH_MAX];
-
-    schema_join(path, sizeof(path), c->dir, k->key);
-    (void)!store_write(c->store, 0, path, k->value);
-}
-
-static void use_ref_of_other_queue(struct bf_conn *c, void *arg)
-{
-    char sub[STORE_PATH_MAX];
-
-    (void)arg;
-    vbd_front_queue_dir(sub, sizeof(sub), c->dir, 1);
-    (void)!vbd_front_set_ring_ref(c->store, 0, sub, c->queue[0].ref[0]);
-}
-
-static enum evil_result r15(struct evil *e)
-{
-    static const struct text_key keys[] = {
-        {VBD_FRONT_KEY_RING_PAGE_ORDER, "5"},         {VBD_FRONT_KEY_RING_PAGE_ORDER, "31"},
-        {VBD_FRONT_KEY_NUM_RING_PAGES, "3"},          {VBD_FRONT_KEY_NUM_RING_PAGES, "32"},
-        {VBD_FRONT_KEY_NUM_RING_PAGES, "0"},          {VBD_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES, "0"},
-        {VBD_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES, "64"},
-    };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-        EVIL_TRY(evil_refused(e, set_text, (void *)(uintptr_t)&keys[i]));
-        EVIL_TRY(evil_again(e));
-    }
-    /* The two names of a size, contradicting each other. */
-    e->want.order = 2;
-    EVIL_TRY(evil_refused(e, set_text, &(struct text_key){VBD_FRONT_KEY_NUM_RING_PAGES, "8"}));
-    EVIL_TRY(evil_again(e));
-    if (e->c->offer.queues < 2)
-        return EVIL_OK;
-    e->want.order = 0;
-    e->want.queues = 2;
-    return evil_refused(e, use_ref_of_other_queue, NULL);
 }
 
 /* ---- answers not taken, things that run out ---- */
@@ -493,12 +305,12 @@ static enum evil_result r16(struct evil *e)
 
     EVIL_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, BF_SEGS_DIRECT, 0);
-    n = ring_front_space(&queue(e)->ring);
+    n = ring_front_space(&evil_queue(e)->ring);
     for (uint32_t i = 0; i < n; i++)
-        bf_raw_put(e->c, queue(e), &r);
-    (void)!ring_front_push(&queue(e)->ring);
+        bf_raw_put(e->c, evil_queue(e), &r);
+    (void)!ring_front_push(&evil_queue(e)->ring);
     for (unsigned i = 0; i < 100; i++) { /* and it is told to go on, again and again */
-        (void)bf_kick(e->c, queue(e));
+        (void)bf_kick(e->c, evil_queue(e));
         sleep_ms(EVIL_STEADY_MS / 100);
     }
     EVIL_TRY(drain(e, n));
@@ -570,11 +382,6 @@ const struct evil_row evil_rings[] = {
     {"R8", "events without requests", SERVED, r8, NULL},
     {"R9", "a request without an event", "served within seconds", r9, NULL},
     {"R10", "ring always full", SERVED, r10, NULL},
-    {"R11", "ports that are not, or not for this backend", CLOSED, r11, NULL},
-    {"R12", "port closed while connected", "no loop, closes in order", r12, NULL},
-    {"R13", "ring pages invalid, read-only, twice, or data too", CLOSED, r13, NULL},
-    {"R14", "ring page revoked while mapped", "closes in order", r14, NULL},
-    {"R15", "ring sizes and queues that are not offered", CLOSED, r15, NULL},
     {"R16", "answers never taken", "no more than a ring is kept", r16, NULL},
     {"R17", "grant maps run out", "refused, then served", r17, "a hook: no grant maps"},
     {"R18", "a poisoned segment among good ones", "only that request fails", r18, NULL},

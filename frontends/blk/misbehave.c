@@ -14,7 +14,8 @@
 #include "frontends/blk/verify.h"
 #include "transport/base/log.h"
 
-static const struct evil_row *const chapters[] = {evil_rings, evil_requests, evil_stores};
+static const struct evil_row *const chapters[] = {evil_rings, evil_grants, evil_requests,
+                                                  evil_pages, evil_stores};
 
 enum { RESET_MS = 10000 };
 
