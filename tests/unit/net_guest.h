@@ -353,7 +353,7 @@ static void to_wire(const struct virtio_net_hdr *h, size_t len)
     ck_assert_int_eq(send(wire, out, PORT_HEADER + len, 0), PORT_HEADER + (ssize_t)len);
 }
 
-static struct netif_rx_rsp rx_answer(void)
+static inline struct netif_rx_rsp rx_answer(void)
 {
     struct netif_rx_rsp rsp;
 
