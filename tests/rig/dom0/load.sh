@@ -195,9 +195,9 @@ tcp_work() {    # WORK MIB
     awk -v n="$BACKEND.$1" '/"sum_received"/ { on = 1 }
         /"sum_sent"/ { sent = 1 }
         sent && /"retransmits"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".repeated", $2, "segments"; sent = 0 }
-        on && /"bits_per_second"/ { gsub(/[",]/, ""); print "RIG-FIGURE", n ".rate", $2 / 1e9, "Gbit/s"; seen = 1; exit }
+        on && /"bits_per_second"/ { gsub(/[",]/, ""); printf "RIG-FIGURE %s.rate %.3f Gbit/s\n", n, $2 / 1e9; seen = 1; exit }
         END { exit !seen }' /tmp/out || fail "iperf3 $1 gave no figure: $(tail -n 20 /tmp/out)"
-    calls_of "$1" MiB 1 33
+    calls_of "$1" MiB 1 17
 }
 
 rr_work() {     # WORK N
@@ -256,9 +256,14 @@ add_load() {    # IMAGE...
     done
 }
 
-# What Xen has given the driver domain; how much of it is in use only its kernel knows (measure_net).
-memory_figures() {
-    /rig/domtime >/tmp/domtime || fail "domtime: Xen does not tell the domains' memory"
+# What Xen has given the driver domain (how much of it is in use only its kernel knows, see measure_net), and what it
+# costs when nobody asks for anything: every device is connected, 10 s of the machine's time are skipped.
+state_figures() {
+    local before
+    settle
+    before=$(cpu_of dd)
+    sleep 10
+    emit start idle "$(echo "$before $(cpu_of dd)" | awk '{ printf "%.1f", ($2 - $1) / 10000 }')" us/s
     emit start memory "$(awk -v id="$(domid "dd-$BACKEND")" '$1 == id { print $3 / 256 }' /tmp/domtime)" MiB
 }
 

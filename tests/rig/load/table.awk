@@ -64,6 +64,7 @@ END {
     if (parts ~ /nvme|wire/) line("start-devices", "ready", "start-devices")
     if (parts ~ /block|ping|tcp|rr|udp/) {
         line("start", "ready", "start")
+        line("", "idle", "start")
         line("", "memory", "start")
         if (parts ~ /ping|tcp|rr|udp/) line("", "used", "start")
     }

@@ -77,7 +77,7 @@ fi
 n=0 nics=0
 for BACKEND in $BACKENDS; do
     say "== $BACKEND"
-    memory_figures
+    state_figures
     DISK=/dev/xvd$(letter $((2 * n + 1))) KEEPS=/dev/xvd$(letter $((2 * n + 2))) NIC_OF_GUESTS=eth$nics
     n=$((n + 1))
     if wants block; then
