@@ -163,7 +163,7 @@ bins: $(BINS)
 
 # --- unit tests: tests/unit/test_X.c, a libcheck program each ------------------------------------
 # Under the thread sanitizer only those that have threads.
-TESTS := $(if $(filter tsan,$(MODE)),base ring journal blk_queue blk_rmw blk_proto net_queue,*)
+TESTS := $(if $(filter tsan,$(MODE)),base ring journal blk_queue blk_rmw blk_proto net_queue net_pace,*)
 UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard $(TESTS:%=tests/unit/test_%.c)))
 ALL_A := $(foreach r,tools guard init drvdomd image netfront blkfront front net blk schema xen base,$(B)/lib/$(r).a)
 # Both frontends have the same names for the same things: a test gets one of them.
