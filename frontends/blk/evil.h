@@ -4,12 +4,8 @@
 #ifndef DRVDOM_BLKFRONT_EVIL_H
 #define DRVDOM_BLKFRONT_EVIL_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "frontends/blk/io.h"
-
-enum evil_result { EVIL_OK, EVIL_WRONG, EVIL_SKIPPED };
+#include "frontends/common/catalogue.h"
 
 enum {
     EVIL_REACT_MS = 4000,  /* the backend's housekeeping takes 2 s; twice that is too long */
@@ -19,22 +15,13 @@ enum {
 
 struct evil {
     struct bf_conn *c;
-    struct bf_want want; /* to be changed by a row */
-    const struct evil_row *row;
+    struct bf_want base, want; /* want is to be changed by a row */
+    const struct row *row;
     const char *hook;
-    bool json;
-    char text[256]; /* why it is wrong, or skipped */
+    char text[ROW_TEXT_MAX]; /* why it is wrong, or skipped */
 };
 
-struct evil_row {
-    const char *name;
-    const char *does;
-    const char *owes; /* the reaction */
-    enum evil_result (*run)(struct evil *e);
-    const char *needs; /* of the hook, or of the device; NULL: nothing */
-};
-
-extern const struct evil_row evil_rings[], evil_grants[], evil_requests[], evil_pages[],
+extern const struct row evil_rings[], evil_grants[], evil_requests[], evil_pages[],
     evil_stores[]; /* end: name NULL */
 
 /* Words of a ring's shared page, see ring.h. */
@@ -45,24 +32,24 @@ static inline struct bf_queue *evil_queue(struct evil *e)
     return &e->c->queue[0];
 }
 
-enum evil_result evil_wrong(struct evil *e, const char *fmt, ...)
+enum row_result evil_wrong(struct evil *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-enum evil_result evil_skip(struct evil *e, const char *why);
+enum row_result evil_skip(struct evil *e, const char *why);
 
 /* Runs the hook; false when there is none or it fails. */
 bool evil_hook(struct evil *e, const char *when);
 
-/* Connects as e->want says.  Anything but EVIL_OK ends the row. */
-enum evil_result evil_connect(struct evil *e);
+/* Connects as e->want says.  Anything but ROW_OK ends the row. */
+enum row_result evil_connect(struct evil *e);
 /* The backend must not connect with these keys: it closes, within the time.  tamper spoils them. */
-enum evil_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *c, void *arg),
-                              void *arg);
+enum row_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *c, void *arg),
+                             void *arg);
 /* The backend leaves state 4 for 5 or 6. */
-enum evil_result evil_closes(struct evil *e);
+enum row_result evil_closes(struct evil *e);
 /* It serves: verified data, now. */
-enum evil_result evil_serves(struct evil *e);
+enum row_result evil_serves(struct evil *e);
 /* Ends the connection in an orderly way and gets the device to where it can start again. */
-enum evil_result evil_again(struct evil *e);
+enum row_result evil_again(struct evil *e);
 
 /* Grant references that are none. */
 enum { EVIL_NO_REFS = 4 };
@@ -75,32 +62,14 @@ struct bf_req evil_req(const struct bf_conn *c, uint8_t op, uint64_t sector, uns
  */
 struct bf_req evil_indirect(struct evil *e, uint8_t inner, uint64_t sector, uint16_t nr);
 /* Puts one and wants this answer (status, id and operation echoed). */
-enum evil_result evil_one(struct evil *e, const struct bf_req *r, int status);
+enum row_result evil_one(struct evil *e, const struct bf_req *r, int status);
 /* Puts n, then takes n answers in any order; counts[status + 2] of okay, error, not supported.
  * n: up to a ring. */
-enum evil_result evil_many(struct evil *e, const struct bf_req *r, unsigned n, unsigned counts[3]);
+enum row_result evil_many(struct evil *e, const struct bf_req *r, unsigned n, unsigned counts[3]);
 /* A sector is filled with (seed, generation) through page `page`, or must hold that. */
-enum evil_result evil_put_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
-                               uint32_t generation);
-enum evil_result evil_has_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
-                               uint32_t generation);
-
-/* Something that a second processor of the guest does all the time: fn is called in a loop. */
-struct evil_twin {
-    pthread_t thread;
-    atomic_bool stop;
-    void (*fn)(void *arg, uint64_t round);
-    void *arg;
-};
-int evil_twin_start(struct evil_twin *t, void (*fn)(void *, uint64_t), void *arg) must_check;
-void evil_twin_stop(struct evil_twin *t);
-
-/* The row goes on only as long as all is well. */
-#define EVIL_TRY(x)                                                                                \
-    do {                                                                                           \
-        enum evil_result try_ = (x);                                                               \
-        if (try_ != EVIL_OK)                                                                       \
-            return try_;                                                                           \
-    } while (0)
+enum row_result evil_put_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
+                              uint32_t generation);
+enum row_result evil_has_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
+                              uint32_t generation);
 
 #endif

@@ -18,39 +18,39 @@ enum {
 };
 
 /* A page granted to another domain, and one that may only be read. */
-static enum evil_result foreign_and_readonly(struct evil *e, const void *foreign,
-                                             uint32_t foreign_ref, const void *readonly,
-                                             uint32_t readonly_ref)
+static enum row_result foreign_and_readonly(struct evil *e, const void *foreign,
+                                            uint32_t foreign_ref, const void *readonly,
+                                            uint32_t readonly_ref)
 {
     struct bf_req r = evil_req(e->c, BLKIF_OP_READ, 0, 2, 0);
 
     if (!foreign || !readonly)
         return evil_wrong(e, "no page: %s", strerror(errno));
     r.seg[1].gref = foreign_ref;
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.op = BLKIF_OP_WRITE;
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.seg[1].gref = readonly_ref;
-    EVIL_TRY(evil_one(e, &r, OKAY));
+    ROW_TRY(evil_one(e, &r, OKAY));
     r.op = BLKIF_OP_READ;
     return evil_one(e, &r, ERROR);
 }
 
-static enum evil_result b9(struct evil *e)
+static enum row_result b9(struct evil *e)
 {
     uint32_t foreign_ref = 0, readonly_ref = 0;
     unsigned other;
     void *foreign, *readonly;
-    enum evil_result result;
+    enum row_result result;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < EVIL_NO_REFS; i++) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_READ, 0, 3, 0);
 
         r.seg[i % 3].gref = evil_no_ref[i];
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         r.op = BLKIF_OP_WRITE;
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     other = e->c->back_domid == 0 ? 1 : 0;
     foreign = share_pages(&e->c->share, other, 1, &foreign_ref, true);
@@ -60,22 +60,22 @@ static enum evil_result b9(struct evil *e)
         (void)share_end(&e->c->share, foreign, 1);
     if (readonly)
         (void)share_end(&e->c->share, readonly, 1);
-    EVIL_TRY(result);
+    ROW_TRY(result);
     return evil_serves(e);
 }
 
-static enum evil_result b10(struct evil *e)
+static enum row_result b10(struct evil *e)
 {
     struct bf_req r[4];
     unsigned n[3];
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_put_data(e, 256, 8, 10));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_put_data(e, 256, 8, 10));
     for (unsigned i = 0; i < 4; i++) {
         r[i] = evil_req(e->c, BLKIF_OP_READ, 256, 1, 0);
         r[i].id = i;
     }
-    EVIL_TRY(evil_many(e, r, 4, n));
+    ROW_TRY(evil_many(e, r, 4, n));
     if (n[2] != 4)
         return evil_wrong(e, "%u of 4 requests with one page were served", n[2]);
     for (unsigned i = 0; i < 8; i++) {
@@ -85,13 +85,13 @@ static enum evil_result b10(struct evil *e)
     r[0] = evil_req(e->c, BLKIF_OP_WRITE, 512, 4, 0);
     for (unsigned i = 0; i < 4; i++)
         r[0].seg[i].gref = e->c->page_ref[0];
-    EVIL_TRY(evil_one(e, &r[0], OKAY));
+    ROW_TRY(evil_one(e, &r[0], OKAY));
     return evil_serves(e);
 }
 
-static enum evil_result b11(struct evil *e)
+static enum row_result b11(struct evil *e)
 {
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 60; i++) {
         struct bf_req r = evil_req(e->c, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 0, 3, 0);
         struct bf_answer a;
@@ -111,18 +111,18 @@ static enum evil_result b11(struct evil *e)
     return evil_serves(e);
 }
 
-static enum evil_result b12(struct evil *e)
+static enum row_result b12(struct evil *e)
 {
     enum { FRESH = 3000, CHUNK = 11 };
 
     /* Said even if it is not offered: a frontend may say what it likes. */
     e->want.persistent = true;
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < FRESH / CHUNK; i++) {
         struct bf_req r = evil_req(e->c, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 0, CHUNK, 0);
         uint32_t ref[CHUNK];
         void *pages = share_pages(&e->c->share, e->c->back_domid, CHUNK, ref, true);
-        enum evil_result result;
+        enum row_result result;
 
         /* What it keeps mapped stays out of circulation: only so many can ever be had. */
         if (!pages && i * CHUNK > 512)
@@ -133,23 +133,23 @@ static enum evil_result b12(struct evil *e)
             r.seg[k].gref = ref[k];
         result = evil_one(e, &r, OKAY);
         (void)share_end(&e->c->share, pages, CHUNK);
-        EVIL_TRY(result);
+        ROW_TRY(result);
     }
     return evil_serves(e);
 }
 
-static enum evil_result b13(struct evil *e)
+static enum row_result b13(struct evil *e)
 {
     struct bf_req r[8];
     unsigned n[3];
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 8; i++) {
         r[i] = evil_req(e->c, BLKIF_OP_READ, 8 * i, 1, i);
         r[i].id = UINT64_MAX;
         r[i].handle = (uint16_t)(0xffff - i);
     }
-    EVIL_TRY(evil_many(e, r, 8, n));
+    ROW_TRY(evil_many(e, r, 8, n));
     if (n[2] != 8)
         return evil_wrong(e, "%u of 8 were served", n[2]);
     r[0].id = 0x8000000000000000;
@@ -163,7 +163,7 @@ static struct bf_req discard(uint64_t sector, uint64_t nr, uint8_t flag)
 }
 
 /* Discards of the whole disk, and reads that must not wait for all of them. */
-static enum evil_result discard_loop(struct evil *e)
+static enum row_result discard_loop(struct evil *e)
 {
     struct bf_req r[16];
     unsigned n[3];
@@ -172,18 +172,18 @@ static enum evil_result discard_loop(struct evil *e)
         for (unsigned i = 0; i < 16; i++)
             r[i] = i % 4 ? evil_req(e->c, BLKIF_OP_READ, 8 * i, 1, i)
                          : discard(0, e->c->offer.sectors, 0);
-        EVIL_TRY(evil_many(e, r, 16, n));
+        ROW_TRY(evil_many(e, r, 16, n));
         if (n[2] != 16)
             return evil_wrong(e, "%u of 16 discards and reads were served", n[2]);
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-static enum evil_result b14(struct evil *e)
+static enum row_result b14(struct evil *e)
 {
     uint64_t end;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     if (!e->c->offer.discard)
         return evil_skip(e, "discard is not offered");
     end = e->c->offer.sectors;
@@ -204,30 +204,30 @@ static enum evil_result b14(struct evil *e)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-        EVIL_TRY(evil_one(e, &rows[i].r, rows[i].status));
+        ROW_TRY(evil_one(e, &rows[i].r, rows[i].status));
     /* What is beside the discarded sectors stays. */
-    EVIL_TRY(evil_put_data(e, 64, 32, 14));
-    EVIL_TRY(evil_one(e, &(struct bf_req){.op = BLKIF_OP_DISCARD, .sector = 67, .nr_sectors = 11},
-                      OKAY));
-    EVIL_TRY(evil_has_data(e, 64, 3, 14));
-    EVIL_TRY(evil_has_data(e, 78, 18, 14));
-    EVIL_TRY(discard_loop(e));
+    ROW_TRY(evil_put_data(e, 64, 32, 14));
+    ROW_TRY(evil_one(e, &(struct bf_req){.op = BLKIF_OP_DISCARD, .sector = 67, .nr_sectors = 11},
+                     OKAY));
+    ROW_TRY(evil_has_data(e, 64, 3, 14));
+    ROW_TRY(evil_has_data(e, 78, 18, 14));
+    ROW_TRY(discard_loop(e));
     return evil_serves(e);
 }
 
-static enum evil_result b15(struct evil *e)
+static enum row_result b15(struct evil *e)
 {
     uint64_t end = clock_ns() + (uint64_t)EVIL_STEADY_MS * 1000000;
     struct bf_req r[24];
     unsigned n[3];
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     while (clock_ns() < end) {
         for (unsigned i = 0; i < 24; i++) {
             r[i] = evil_req(e->c, i & 1 ? BLKIF_OP_WRITE_BARRIER : BLKIF_OP_FLUSH_DISKCACHE, 8 * i,
                             i & 3 ? 0 : 1, i);
         }
-        EVIL_TRY(evil_many(e, r, 24, n));
+        ROW_TRY(evil_many(e, r, 24, n));
         if (n[1] || (n[0] && e->c->offer.flush && e->c->offer.barrier))
             return evil_wrong(e, "%u failed, %u not supported", n[1], n[0]);
     }
@@ -243,10 +243,10 @@ static void set_protocol(struct bf_conn *c, void *arg)
 }
 
 /* Says one layout and uses the other: all it may do is to spoil its own requests. */
-static enum evil_result other_layout(struct evil *e, enum bf_abi says, enum bf_abi uses)
+static enum row_result other_layout(struct evil *e, enum bf_abi says, enum bf_abi uses)
 {
     e->want.abi = says;
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     e->c->abi = uses; /* slots stay where the said layout has them */
     for (unsigned i = 0; i < 24; i++) {
         struct bf_req r = i % 3 == 0   ? evil_req(e->c, BLKIF_OP_READ, 8 * i, 11, 0)
@@ -262,24 +262,24 @@ static enum evil_result other_layout(struct evil *e, enum bf_abi says, enum bf_a
     return evil_again(e);
 }
 
-static enum evil_result b16(struct evil *e)
+static enum row_result b16(struct evil *e)
 {
     static const char *const bad[] = {"x86_128-abi", "arm-abi", "x86_64", "", "X86_64-ABI"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        EVIL_TRY(evil_refused(e, set_protocol, (void *)(uintptr_t)bad[i]));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_refused(e, set_protocol, (void *)(uintptr_t)bad[i]));
+        ROW_TRY(evil_again(e));
     }
-    EVIL_TRY(other_layout(e, BF_ABI_X86_32, BF_ABI_X86_64));
-    EVIL_TRY(other_layout(e, BF_ABI_X86_64, BF_ABI_X86_32));
+    ROW_TRY(other_layout(e, BF_ABI_X86_32, BF_ABI_X86_64));
+    ROW_TRY(other_layout(e, BF_ABI_X86_64, BF_ABI_X86_32));
     e->want.abi = BF_ABI_X86_32;
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     return evil_serves(e);
 }
 
 /* The disk became shorter under the backend: what is no more there is an error or zero, never what
  * its buffers held from before. */
-static enum evil_result short_reads(struct evil *e)
+static enum row_result short_reads(struct evil *e)
 {
     for (unsigned i = 0; i < 16; i++) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_READ, e->c->offer.sectors - 88, 11, 0);
@@ -288,25 +288,25 @@ static enum evil_result short_reads(struct evil *e)
         r.sector -= 8 * i;
         for (unsigned k = 0; k < 11; k++)
             memset(e->c->page[k], 0, BF_PAGE);
-        EVIL_TRY(evil_many(e, &r, 1, n));
+        ROW_TRY(evil_many(e, &r, 1, n));
         for (unsigned k = 0; k < 11 * BF_PAGE; k++) {
             if (e->c->page[k / BF_PAGE][k % BF_PAGE])
                 return evil_wrong(e, "a read beyond the end brought bytes that are not zero");
         }
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-static enum evil_result b17(struct evil *e)
+static enum row_result b17(struct evil *e)
 {
-    enum evil_result result;
+    enum row_result result;
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 64; i++) { /* its buffers hold something now */
         r = evil_req(e->c, BLKIF_OP_WRITE, 88 * i, 11, 0);
         memset(e->c->page[i % 11], 0x99, BF_PAGE);
-        EVIL_TRY(evil_one(e, &r, OKAY));
+        ROW_TRY(evil_one(e, &r, OKAY));
     }
     if (!e->hook)
         return evil_skip(e, "no hook that cuts the disk in half");
@@ -316,27 +316,27 @@ static enum evil_result b17(struct evil *e)
     return result;
 }
 
-static enum evil_result b18(struct evil *e)
+static enum row_result b18(struct evil *e)
 {
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned bad = 0; bad < 3; bad++) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_WRITE, 128, 3, 0);
 
-        EVIL_TRY(evil_put_data(e, 128, 24, 180 + bad));
+        ROW_TRY(evil_put_data(e, 128, 24, 180 + bad));
         for (unsigned i = 0; i < 3; i++)
             memset(e->c->page[i], 0xbb, BF_PAGE);
         r.seg[bad].gref = 0x7fffffff;
-        EVIL_TRY(evil_one(e, &r, ERROR));
-        EVIL_TRY(evil_has_data(e, 128, 24, 180 + bad));
+        ROW_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_has_data(e, 128, 24, 180 + bad));
     }
     return evil_serves(e);
 }
 
-static enum evil_result b19(struct evil *e)
+static enum row_result b19(struct evil *e)
 {
     uint64_t end;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     end = e->c->offer.sectors;
     /* Whatever sector-size says, the unit is 512 bytes: sector n and n + 1 are neighbours. */
     if (e->c->offer.info & VDISK_READONLY)
@@ -344,41 +344,41 @@ static enum evil_result b19(struct evil *e)
     for (unsigned i = 0; i < 2; i++) {
         uint64_t at = i ? end - 16 : 64;
 
-        EVIL_TRY(evil_put_data(e, at, 16, 19));
-        EVIL_TRY(evil_put_data(e, at + 3, 1, 20));
-        EVIL_TRY(evil_has_data(e, at, 3, 19));
-        EVIL_TRY(evil_has_data(e, at + 3, 1, 20));
-        EVIL_TRY(evil_has_data(e, at + 4, 12, 19));
+        ROW_TRY(evil_put_data(e, at, 16, 19));
+        ROW_TRY(evil_put_data(e, at + 3, 1, 20));
+        ROW_TRY(evil_has_data(e, at, 3, 19));
+        ROW_TRY(evil_has_data(e, at + 3, 1, 20));
+        ROW_TRY(evil_has_data(e, at + 4, 12, 19));
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* Every byte of the ring is set to a canary; what is not the canary afterwards was written by the
  * backend, and must be the answer or zero.  (Each other row looks at the padding, too.) */
-static enum evil_result b20(struct evil *e)
+static enum row_result b20(struct evil *e)
 {
     uint8_t raw[BF_SLOT_MAX];
     struct bf_queue *q;
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     q = &e->c->queue[0];
     memset(raw, 0xc3, sizeof(raw));
     for (uint32_t i = 0; i < q->nr_slots; i++)
         ring_raw_write(&q->ring, i, raw, q->ring.slot_size);
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    EVIL_TRY(evil_one(e, &r, OKAY));
+    ROW_TRY(evil_one(e, &r, OKAY));
     r.op = 99;
-    EVIL_TRY(evil_one(e, &r, NOT_SUPPORTED));
+    ROW_TRY(evil_one(e, &r, NOT_SUPPORTED));
     r = evil_req(e->c, BLKIF_OP_WRITE, 0, 0, 0);
-    EVIL_TRY(evil_one(e, &r, ERROR));
-    return e->c->padded ? evil_wrong(e, "bytes behind the answer's fields") : EVIL_OK;
+    ROW_TRY(evil_one(e, &r, ERROR));
+    return e->c->padded ? evil_wrong(e, "bytes behind the answer's fields") : ROW_OK;
 }
 
 #define REFUSED "answered with an error"
 #define SERVED  "served on"
 
-const struct evil_row evil_pages[] = {
+const struct row evil_pages[] = {
     {"B9", "pages not granted, another's, read-only", REFUSED, b9, NULL},
     {"B10", "the same page many times", SERVED, b10, NULL},
     {"B11", "pages revoked while used", "okay or error", b11, NULL},

@@ -32,15 +32,15 @@ static void set_closed_port(struct bf_conn *c, void *arg)
     set_port(c, text);
 }
 
-static enum evil_result r11(struct evil *e)
+static enum row_result r11(struct evil *e)
 {
     static const char *const fixed[] = {"0", "1", "2147483648", "4294967295", "4095", "131071"};
     char text[16];
     int other;
 
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
-        EVIL_TRY(evil_refused(e, set_port, (void *)(uintptr_t)fixed[i]));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_refused(e, set_port, (void *)(uintptr_t)fixed[i]));
+        ROW_TRY(evil_again(e));
     }
     /* One that waits for somebody else. */
     other = evtchn_offer(&e->c->ev, 0);
@@ -48,19 +48,19 @@ static enum evil_result r11(struct evil *e)
         return evil_wrong(e, "no port: %s", strerror(-other));
     snprintf(text, sizeof(text), "%d", other);
     if (e->c->back_domid != 0)
-        EVIL_TRY(evil_refused(e, set_port, text));
+        ROW_TRY(evil_refused(e, set_port, text));
     (void)evtchn_unbind(&e->c->ev, (uint32_t)other);
-    EVIL_TRY(evil_again(e));
+    ROW_TRY(evil_again(e));
     return evil_refused(e, set_closed_port, NULL);
 }
 
 /* Xen drops what is sent to a port that its owner closed, and tells nobody: the backend may see it
  * or not, but it must neither spin nor lose the way to close. */
-static enum evil_result r12(struct evil *e)
+static enum row_result r12(struct evil *e)
 {
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     bf_raw_put(e->c, evil_queue(e), &r);
     (void)!ring_front_push(&evil_queue(e)->ring);
@@ -70,9 +70,9 @@ static enum evil_result r12(struct evil *e)
         unsigned s = bf_state(e->c);
 
         if (s == XENBUS_CLOSING || s == XENBUS_CLOSED)
-            return EVIL_OK;
+            return ROW_OK;
         if (ring_raw_get(&evil_queue(e)->ring, RSP_PROD) == evil_queue(e)->ring.prod)
-            return EVIL_OK;
+            return ROW_OK;
         usleep(10000);
     }
     return evil_wrong(e, "neither closed nor answered");
@@ -92,57 +92,57 @@ static void set_ring_refs_alike(struct bf_conn *c, void *arg)
 }
 
 /* The ring is also the page of a request: it may spoil its own ring, nothing else. */
-static enum evil_result ring_is_data(struct evil *e)
+static enum row_result ring_is_data(struct evil *e)
 {
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_WRITE, 4096, 1, 0);
     r.seg[0].gref = evil_queue(e)->ref[0];
-    EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
+    ROW_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
     r.op = BLKIF_OP_READ; /* the ring as it was comes over the ring as it is */
     bf_raw_put(e->c, evil_queue(e), &r);
     (void)!ring_front_push(&evil_queue(e)->ring);
     (void)bf_kick(e->c, evil_queue(e));
     usleep(EVIL_STEADY_MS * 1000);
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-static enum evil_result r13(struct evil *e)
+static enum row_result r13(struct evil *e)
 {
     static uint32_t none[] = {60000, 0x7fffffff, 0xffffffff};
     uint32_t ref;
     void *page;
 
     for (unsigned i = 0; i < ARRAY_SIZE(none); i++) {
-        EVIL_TRY(evil_refused(e, set_ring_ref, &none[i]));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_refused(e, set_ring_ref, &none[i]));
+        ROW_TRY(evil_again(e));
     }
     page = share_pages(&e->c->share, e->c->back_domid, 1, &ref, false);
     if (!page)
         return evil_wrong(e, "no page: %s", strerror(errno));
-    EVIL_TRY(evil_refused(e, set_ring_ref, &ref));
-    EVIL_TRY(evil_again(e));
+    ROW_TRY(evil_refused(e, set_ring_ref, &ref));
+    ROW_TRY(evil_again(e));
     (void)share_end(&e->c->share, page, 1);
     e->want.order = 1;
-    EVIL_TRY(evil_refused(e, set_ring_refs_alike, NULL));
-    EVIL_TRY(evil_again(e));
+    ROW_TRY(evil_refused(e, set_ring_refs_alike, NULL));
+    ROW_TRY(evil_again(e));
     e->want.order = 0;
     return ring_is_data(e);
 }
 
-static enum evil_result r14(struct evil *e)
+static enum row_result r14(struct evil *e)
 {
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
+    ROW_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
     (void)share_end(&e->c->share, evil_queue(e)->ring_mem, evil_queue(e)->ring_pages);
     evil_queue(e)->ring_mem = NULL;
     (void)bf_kick(e->c, evil_queue(e));
     usleep(EVIL_STEADY_MS * 1000);
-    return bf_state(e->c) == XENBUS_CONNECTED ? EVIL_OK : evil_closes(e);
+    return bf_state(e->c) == XENBUS_CONNECTED ? ROW_OK : evil_closes(e);
 }
 
 struct text_key {
@@ -167,7 +167,7 @@ static void use_ref_of_other_queue(struct bf_conn *c, void *arg)
     (void)!vbd_front_set_ring_ref(c->store, 0, sub, c->queue[0].ref[0]);
 }
 
-static enum evil_result r15(struct evil *e)
+static enum row_result r15(struct evil *e)
 {
     static const struct text_key keys[] = {
         {VBD_FRONT_KEY_RING_PAGE_ORDER, "5"},         {VBD_FRONT_KEY_RING_PAGE_ORDER, "31"},
@@ -177,15 +177,15 @@ static enum evil_result r15(struct evil *e)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-        EVIL_TRY(evil_refused(e, set_text, (void *)(uintptr_t)&keys[i]));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_refused(e, set_text, (void *)(uintptr_t)&keys[i]));
+        ROW_TRY(evil_again(e));
     }
     /* The two names of a size, contradicting each other. */
     e->want.order = 2;
-    EVIL_TRY(evil_refused(e, set_text, &(struct text_key){VBD_FRONT_KEY_NUM_RING_PAGES, "8"}));
-    EVIL_TRY(evil_again(e));
+    ROW_TRY(evil_refused(e, set_text, &(struct text_key){VBD_FRONT_KEY_NUM_RING_PAGES, "8"}));
+    ROW_TRY(evil_again(e));
     if (e->c->offer.queues < 2)
-        return EVIL_OK;
+        return ROW_OK;
     e->want.order = 0;
     e->want.queues = 2;
     return evil_refused(e, use_ref_of_other_queue, NULL);
@@ -193,7 +193,7 @@ static enum evil_result r15(struct evil *e)
 
 #define CLOSED "the device is closed"
 
-const struct evil_row evil_grants[] = {
+const struct row evil_grants[] = {
     {"R11", "ports that are not, or not for this backend", CLOSED, r11, NULL},
     {"R12", "port closed while connected", "no loop, closes in order", r12, NULL},
     {"R13", "ring pages invalid, read-only, twice, or data too", CLOSED, r13, NULL},

@@ -38,78 +38,78 @@ struct bf_req evil_indirect(struct evil *e, uint8_t inner, uint64_t sector, uint
     return r;
 }
 
-static enum evil_result want_indirect(struct evil *e)
+static enum row_result want_indirect(struct evil *e)
 {
-    return e->c->offer.indirect ? EVIL_OK : evil_skip(e, "indirect requests are not offered");
+    return e->c->offer.indirect ? ROW_OK : evil_skip(e, "indirect requests are not offered");
 }
 
-static enum evil_result b1(struct evil *e)
+static enum row_result b1(struct evil *e)
 {
     static const uint8_t ops[] = {4, 7, 8, 42, 127, 128, 255};
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         struct bf_req r = evil_req(e->c, ops[i], 0, 1, 0);
 
-        EVIL_TRY(evil_one(e, &r, NOT_SUPPORTED));
+        ROW_TRY(evil_one(e, &r, NOT_SUPPORTED));
     }
     if (!e->c->offer.discard) {
         struct bf_req r = {.op = BLKIF_OP_DISCARD, .nr_sectors = 8};
 
-        EVIL_TRY(evil_one(e, &r, NOT_SUPPORTED));
+        ROW_TRY(evil_one(e, &r, NOT_SUPPORTED));
     }
     return evil_serves(e);
 }
 
-static enum evil_result b2(struct evil *e)
+static enum row_result b2(struct evil *e)
 {
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 0, 0);
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.op = BLKIF_OP_WRITE;
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.op = BLKIF_OP_FLUSH_DISKCACHE;
-    EVIL_TRY(evil_one(e, &r, e->c->offer.flush ? OKAY : NOT_SUPPORTED));
+    ROW_TRY(evil_one(e, &r, e->c->offer.flush ? OKAY : NOT_SUPPORTED));
     r.op = BLKIF_OP_WRITE_BARRIER;
     return evil_one(e, &r, e->c->offer.barrier ? OKAY : NOT_SUPPORTED);
 }
 
-static enum evil_result b3(struct evil *e)
+static enum row_result b3(struct evil *e)
 {
     static const uint8_t direct[] = {12, 13, 127, 128, 255};
     static const uint16_t inner[] = {0, 4096, 32768, 65535};
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < ARRAY_SIZE(direct); i++) {
         r = evil_req(e->c, BLKIF_OP_READ, 0, direct[i], 0);
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         r.op = BLKIF_OP_WRITE;
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     if (!e->c->offer.indirect)
         return evil_serves(e);
     for (unsigned i = 0; i < ARRAY_SIZE(inner); i++) {
         r = evil_indirect(e, BLKIF_OP_READ, 0, inner[i]);
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     r = evil_indirect(e, BLKIF_OP_WRITE, 0, (uint16_t)(e->c->offer.indirect + 1));
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     return evil_serves(e);
 }
 
-static enum evil_result b4(struct evil *e)
+static enum row_result b4(struct evil *e)
 {
     static const uint8_t inner[] = {2, 3, 4, 5, 6, 77, 255};
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(want_indirect(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(want_indirect(e));
     for (unsigned i = 0; i < ARRAY_SIZE(inner); i++) {
         struct bf_req r = evil_indirect(e, inner[i], 0, 4);
 
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     return evil_serves(e);
 }
@@ -124,69 +124,69 @@ static void flip_segments(void *arg, uint64_t round)
     }
 }
 
-static enum evil_result rewritten_segments(struct evil *e)
+static enum row_result rewritten_segments(struct evil *e)
 {
     struct bf_req r = evil_indirect(e, BLKIF_OP_READ, 0, 32);
     uint64_t end = clock_ns() + FLIP_NS;
-    enum evil_result result = EVIL_OK;
-    struct evil_twin twin;
+    enum row_result result = ROW_OK;
+    struct twin twin;
 
-    if (evil_twin_start(&twin, flip_segments, e->c->page[SEGMENT_PAGE]))
+    if (twin_start(&twin, flip_segments, e->c->page[SEGMENT_PAGE]))
         return evil_wrong(e, "no thread");
-    while (result == EVIL_OK && clock_ns() < end)
+    while (result == ROW_OK && clock_ns() < end)
         result = evil_one(e, &r, EVIL_STATUS_ANY);
-    evil_twin_stop(&twin);
+    twin_stop(&twin);
     return result;
 }
 
-static enum evil_result b5(struct evil *e)
+static enum row_result b5(struct evil *e)
 {
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(want_indirect(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(want_indirect(e));
     for (unsigned i = 0; i < EVIL_NO_REFS; i++) {
         r = evil_indirect(e, BLKIF_OP_READ, 0, 16);
         r.gref[0] = evil_no_ref[i];
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     if (e->c->offer.indirect > BF_SEGS_PER_PAGE) { /* two pages are needed, one is there */
         r = evil_indirect(e, BLKIF_OP_READ, 0, BF_SEGS_PER_PAGE + 1);
         r.gref[1] = 0;
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
-    EVIL_TRY(rewritten_segments(e));
+    ROW_TRY(rewritten_segments(e));
     return evil_serves(e);
 }
 
-static enum evil_result b6(struct evil *e)
+static enum row_result b6(struct evil *e)
 {
     static const uint8_t bad[][2] = {{5, 2}, {0, 8}, {8, 8}, {0, 255}, {255, 255}, {7, 6}};
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_WRITE, 0, 3, 0);
 
         r.seg[i % 3].first_sect = bad[i][0];
         r.seg[i % 3].last_sect = bad[i][1];
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         r.op = BLKIF_OP_READ;
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         if (!e->c->offer.indirect)
             continue;
         r = evil_indirect(e, BLKIF_OP_READ, 0, 20);
         memcpy(e->c->page[SEGMENT_PAGE] + 19 * 8 + 4, bad[i], 2);
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     return evil_serves(e);
 }
 
-static enum evil_result b7(struct evil *e)
+static enum row_result b7(struct evil *e)
 {
     struct bf_req r;
     uint64_t end;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     end = e->c->offer.sectors;
     const uint64_t bad[] = {end,
                             end - 7,
@@ -201,53 +201,53 @@ static enum evil_result b7(struct evil *e)
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         r = evil_req(e->c, BLKIF_OP_READ, bad[i], 1, 0);
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         r.op = BLKIF_OP_WRITE;
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
         if (!e->c->offer.indirect)
             continue;
         r = evil_indirect(e, BLKIF_OP_READ, bad[i], 16);
-        EVIL_TRY(evil_one(e, &r, ERROR));
+        ROW_TRY(evil_one(e, &r, ERROR));
     }
     r = evil_req(e->c, BLKIF_OP_READ, end - 8, 1, 0);
-    EVIL_TRY(evil_one(e, &r, OKAY));
+    ROW_TRY(evil_one(e, &r, OKAY));
     r = evil_req(e->c, BLKIF_OP_READ, end - 1, 1, 0);
     r.seg[0].last_sect = 0;
     return evil_one(e, &r, OKAY);
 }
 
-static enum evil_result b8(struct evil *e)
+static enum row_result b8(struct evil *e)
 {
     uint8_t before[BF_PAGE];
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     if (!(e->c->offer.info & VDISK_READONLY))
         return evil_skip(e, "the disk is not read-only");
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    EVIL_TRY(evil_one(e, &r, OKAY));
+    ROW_TRY(evil_one(e, &r, OKAY));
     memcpy(before, e->c->page[0], BF_PAGE);
     memset(e->c->page[0], 0x77, BF_PAGE);
     r.op = BLKIF_OP_WRITE;
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.op = BLKIF_OP_WRITE_BARRIER;
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r.op = BLKIF_OP_FLUSH_DISKCACHE; /* with data */
-    EVIL_TRY(evil_one(e, &r, ERROR));
+    ROW_TRY(evil_one(e, &r, ERROR));
     r = evil_indirect(e, BLKIF_OP_WRITE, 0, 1);
-    EVIL_TRY(evil_one(e, &r, e->c->offer.indirect ? ERROR : NOT_SUPPORTED));
+    ROW_TRY(evil_one(e, &r, e->c->offer.indirect ? ERROR : NOT_SUPPORTED));
     r = (struct bf_req){.op = BLKIF_OP_DISCARD, .nr_sectors = 8};
-    EVIL_TRY(evil_one(e, &r, e->c->offer.discard ? ERROR : NOT_SUPPORTED));
+    ROW_TRY(evil_one(e, &r, e->c->offer.discard ? ERROR : NOT_SUPPORTED));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    EVIL_TRY(evil_one(e, &r, OKAY));
-    return memcmp(before, e->c->page[0], BF_PAGE) == 0 ? EVIL_OK
+    ROW_TRY(evil_one(e, &r, OKAY));
+    return memcmp(before, e->c->page[0], BF_PAGE) == 0 ? ROW_OK
                                                        : evil_wrong(e, "the disk has changed");
 }
 
 #define REFUSED "answered with an error"
 #define SERVED  "served on"
 
-const struct evil_row evil_requests[] = {
+const struct row evil_requests[] = {
     {"B1", "operations that do not exist", "answered: not supported", b1, NULL},
     {"B2", "reads and writes of no segment", REFUSED, b2, NULL},
     {"B3", "more segments than allowed", REFUSED, b3, NULL},

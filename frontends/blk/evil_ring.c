@@ -18,7 +18,7 @@ static void sleep_ms(unsigned ms)
     usleep(ms * 1000);
 }
 
-static enum evil_result set_prod(struct evil *e, uint32_t value)
+static enum row_result set_prod(struct evil *e, uint32_t value)
 {
     ring_raw_set(&evil_queue(e)->ring, REQ_PROD, value);
     (void)bf_kick(e->c, evil_queue(e));
@@ -36,27 +36,27 @@ static void make_reads(struct evil *e, struct bf_req *r, unsigned n)
 
 /* ---- indexes ---- */
 
-static enum evil_result r1(struct evil *e)
+static enum row_result r1(struct evil *e)
 {
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(set_prod(e, evil_queue(e)->ring.prod + evil_queue(e)->ring.slots + 1));
-    EVIL_TRY(evil_again(e));
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(set_prod(e, evil_queue(e)->ring.prod + evil_queue(e)->ring.slots + 1));
+    ROW_TRY(evil_again(e));
+    ROW_TRY(evil_connect(e));
     return set_prod(e, evil_queue(e)->ring.prod + 0x80000000u);
 }
 
-static enum evil_result r2(struct evil *e)
+static enum row_result r2(struct evil *e)
 {
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_serves(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_serves(e));
     return set_prod(e, evil_queue(e)->ring.prod - 2);
 }
 
-static enum evil_result r3(struct evil *e)
+static enum row_result r3(struct evil *e)
 {
     struct bf_req r[PLENTY];
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     make_reads(e, r, PLENTY);
     for (unsigned i = 0; i < PLENTY; i++)
         bf_raw_put(e->c, evil_queue(e), &r[i]);
@@ -64,17 +64,17 @@ static enum evil_result r3(struct evil *e)
     return set_prod(e, evil_queue(e)->ring.prod + evil_queue(e)->ring.slots + 1);
 }
 
-static enum evil_result r4(struct evil *e)
+static enum row_result r4(struct evil *e)
 {
     static const uint32_t base[] = {0xfffffffe, 0xffffffe0, 0x7ffffff0};
 
     for (unsigned i = 0; i < ARRAY_SIZE(base); i++) {
         e->want.ring_base = base[i];
-        EVIL_TRY(evil_connect(e));
-        EVIL_TRY(evil_serves(e));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_connect(e));
+        ROW_TRY(evil_serves(e));
+        ROW_TRY(evil_again(e));
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* ---- slots that change ---- */
@@ -125,7 +125,7 @@ static void spoil(struct bf_req *r, unsigned what)
 enum { SPOILS = 6 };
 
 /* Answers of slots that are being overwritten mean nothing; that there is one for each does. */
-static enum evil_result drain(struct evil *e, uint32_t n)
+static enum row_result drain(struct evil *e, uint32_t n)
 {
     uint64_t end = clock_ns() + (uint64_t)EVIL_REACT_MS * 1000000;
     struct ring *r = &evil_queue(e)->ring;
@@ -140,20 +140,20 @@ static enum evil_result drain(struct evil *e, uint32_t n)
     }
     r->cons += n;
     r->seen = r->cons;
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-static enum evil_result flip_round(struct evil *e, struct flip *f, unsigned what)
+static enum row_result flip_round(struct evil *e, struct flip *f, unsigned what)
 {
-    struct evil_twin twin;
-    enum evil_result result = EVIL_OK;
+    struct twin twin;
+    enum row_result result = ROW_OK;
     uint64_t end = clock_ns() + 60000000;
 
     f->bad = f->good;
     spoil(&f->bad, what);
-    if (evil_twin_start(&twin, flip_slots, f))
+    if (twin_start(&twin, flip_slots, f))
         return evil_wrong(e, "no thread");
-    while (result == EVIL_OK && clock_ns() < end) {
+    while (result == ROW_OK && clock_ns() < end) {
         uint32_t n = ring_front_space(&evil_queue(e)->ring);
 
         for (uint32_t i = 0; i < n; i++)
@@ -162,31 +162,31 @@ static enum evil_result flip_round(struct evil *e, struct flip *f, unsigned what
         (void)bf_kick(e->c, evil_queue(e));
         result = drain(e, n);
     }
-    evil_twin_stop(&twin);
+    twin_stop(&twin);
     return result;
 }
 
-static enum evil_result r5(struct evil *e)
+static enum row_result r5(struct evil *e)
 {
     struct flip f = {.c = e->c};
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_put_data(e, 1024, 64, 5));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_put_data(e, 1024, 64, 5));
     f.good = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     for (unsigned i = 0; i < SPOILS; i++)
-        EVIL_TRY(flip_round(e, &f, i));
-    EVIL_TRY(evil_has_data(e, 1024, 64, 5));
+        ROW_TRY(flip_round(e, &f, i));
+    ROW_TRY(evil_has_data(e, 1024, 64, 5));
     return evil_serves(e);
 }
 
 /* ---- words that are not ours to write ---- */
 
-static enum evil_result r6(struct evil *e)
+static enum row_result r6(struct evil *e)
 {
     struct bf_req r;
     struct ring *ring;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     ring = &evil_queue(e)->ring;
     for (unsigned i = 0; i < 16; i++) {
         r = evil_req(e->c, BLKIF_OP_READ, 8 * i, 1, 0);
@@ -208,12 +208,12 @@ static enum evil_result r6(struct evil *e)
     return evil_serves(e);
 }
 
-static enum evil_result r7(struct evil *e)
+static enum row_result r7(struct evil *e)
 {
     struct ring *ring;
     struct bf_req r[PLENTY];
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     ring = &evil_queue(e)->ring;
     make_reads(e, r, PLENTY);
     /* Never an event: the answers must be there all the same. */
@@ -222,11 +222,11 @@ static enum evil_result r7(struct evil *e)
     ring_raw_set(ring, RSP_EVENT, ring->prod + 0x40000000);
     (void)!ring_front_push(ring);
     (void)bf_kick(e->c, evil_queue(e));
-    EVIL_TRY(drain(e, PLENTY));
+    ROW_TRY(drain(e, PLENTY));
     /* An event for every single one. */
     for (unsigned i = 0; i < 2 * PLENTY; i++) {
         ring_raw_set(ring, RSP_EVENT, ring->cons + 1);
-        EVIL_TRY(evil_one(e, &r[i % PLENTY], BLKIF_RSP_OKAY));
+        ROW_TRY(evil_one(e, &r[i % PLENTY], BLKIF_RSP_OKAY));
     }
     return evil_serves(e);
 }
@@ -241,30 +241,30 @@ static void storm(void *arg, uint64_t round)
     (void)bf_kick(c, &c->queue[0]);
 }
 
-static enum evil_result r8(struct evil *e)
+static enum row_result r8(struct evil *e)
 {
-    struct evil_twin twin;
+    struct twin twin;
     struct bf_req r;
-    enum evil_result result;
+    enum row_result result;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
-    if (evil_twin_start(&twin, storm, e->c))
+    if (twin_start(&twin, storm, e->c))
         return evil_wrong(e, "no thread");
     sleep_ms(EVIL_STEADY_MS);
     result = evil_one(e, &r, BLKIF_RSP_OKAY); /* late, but not never */
-    evil_twin_stop(&twin);
-    EVIL_TRY(result);
+    twin_stop(&twin);
+    ROW_TRY(result);
     return evil_serves(e);
 }
 
-static enum evil_result r9(struct evil *e)
+static enum row_result r9(struct evil *e)
 {
     struct bf_req r;
     struct bf_answer a;
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_serves(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_serves(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     bf_raw_put(e->c, evil_queue(e), &r);
     (void)!ring_front_push(&evil_queue(e)->ring); /* and no event, although it asked for one */
@@ -273,12 +273,12 @@ static enum evil_result r9(struct evil *e)
     return evil_serves(e);
 }
 
-static enum evil_result r10(struct evil *e)
+static enum row_result r10(struct evil *e)
 {
     uint64_t end = clock_ns() + (uint64_t)EVIL_STEADY_MS * 1000000, n = 0;
     struct bf_req r;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     while (clock_ns() < end) {
         struct bf_answer a;
@@ -292,18 +292,18 @@ static enum evil_result r10(struct evil *e)
                               (unsigned long long)n, e->c->why);
         n++;
     }
-    EVIL_TRY(drain(e, evil_queue(e)->ring.prod - evil_queue(e)->ring.cons));
+    ROW_TRY(drain(e, evil_queue(e)->ring.prod - evil_queue(e)->ring.cons));
     return evil_serves(e);
 }
 
 /* ---- answers not taken, things that run out ---- */
 
-static enum evil_result r16(struct evil *e)
+static enum row_result r16(struct evil *e)
 {
     struct bf_req r;
     uint32_t n;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, BF_SEGS_DIRECT, 0);
     n = ring_front_space(&evil_queue(e)->ring);
     for (uint32_t i = 0; i < n; i++)
@@ -313,11 +313,11 @@ static enum evil_result r16(struct evil *e)
         (void)bf_kick(e->c, evil_queue(e));
         sleep_ms(EVIL_STEADY_MS / 100);
     }
-    EVIL_TRY(drain(e, n));
+    ROW_TRY(drain(e, n));
     return evil_serves(e);
 }
 
-static enum evil_result r17(struct evil *e)
+static enum row_result r17(struct evil *e)
 {
     int rc;
 
@@ -331,19 +331,19 @@ static enum evil_result r17(struct evil *e)
     if (rc != -ECONNREFUSED)
         return evil_wrong(e, "not refused while nothing can be mapped: %s",
                           rc ? e->c->why : "connected");
-    EVIL_TRY(evil_again(e));
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_again(e));
+    ROW_TRY(evil_connect(e));
     return evil_serves(e);
 }
 
 /* One poisoned segment in a batch of good ones: the good ones' data must be true. */
-static enum evil_result r18(struct evil *e)
+static enum row_result r18(struct evil *e)
 {
     struct bf_req r[9];
     unsigned n[3];
 
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_put_data(e, 512, 8 * 8, 18));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_put_data(e, 512, 8 * 8, 18));
     for (unsigned poison = 0; poison < 3; poison++) {
         make_reads(e, r, 9);
         for (unsigned i = 0; i < 9; i++) {
@@ -357,7 +357,7 @@ static enum evil_result r18(struct evil *e)
             r[8].seg[0].gref = 0x7ffffff0;
         else
             r[8].seg[0].first_sect = 255;
-        EVIL_TRY(evil_many(e, r, 9, n));
+        ROW_TRY(evil_many(e, r, 9, n));
         if (n[1] != 1 || n[2] != 8)
             return evil_wrong(e, "%u of 8 good requests were served, %u refused", n[2], n[1]);
         for (unsigned i = 0; i < 64; i++) {
@@ -365,13 +365,13 @@ static enum evil_result r18(struct evil *e)
                 return evil_wrong(e, "a good request beside the poisoned one has wrong data");
         }
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 #define CLOSED "the device is closed"
 #define SERVED "served on"
 
-const struct evil_row evil_rings[] = {
+const struct row evil_rings[] = {
     {"R1", "request index more than a ring ahead", CLOSED, r1, NULL},
     {"R2", "request index backwards", CLOSED, r2, NULL},
     {"R3", "request index past the free response slots", CLOSED, r3, NULL},

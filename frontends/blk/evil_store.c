@@ -43,7 +43,7 @@ static void remove_tamper(struct bf_conn *c, void *arg)
 }
 
 /* A key may still come: waiting is allowed, connecting without it is not. */
-static enum evil_result missing(struct evil *e, const char *key, unsigned state)
+static enum row_result missing(struct evil *e, const char *key, unsigned state)
 {
     struct bf_want w = e->want;
     unsigned s;
@@ -62,15 +62,15 @@ static enum evil_result missing(struct evil *e, const char *key, unsigned state)
     return evil_again(e);
 }
 
-static enum evil_result s1(struct evil *e)
+static enum row_result s1(struct evil *e)
 {
     static const char *const keys[] = {VBD_FRONT_KEY_RING_REF, VBD_FRONT_KEY_EVENT_CHANNEL};
 
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-        EVIL_TRY(missing(e, keys[i], XENBUS_INITIALISED));
-        EVIL_TRY(missing(e, keys[i], XENBUS_CONNECTED));
+        ROW_TRY(missing(e, keys[i], XENBUS_INITIALISED));
+        ROW_TRY(missing(e, keys[i], XENBUS_CONNECTED));
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* ---- S2 ---- */
@@ -87,7 +87,7 @@ static void text_tamper(struct bf_conn *c, void *arg)
         log_error("%s cannot be written", k->key); /* and the row then finds it connected */
 }
 
-static enum evil_result s2(struct evil *e)
+static enum row_result s2(struct evil *e)
 {
     static char long_text[1200]; /* a node may have 2048, all of it counted */
     static const char *const values[] = {
@@ -106,12 +106,12 @@ static enum evil_result s2(struct evil *e)
         for (unsigned k = i; k < ARRAY_SIZE(values); k += i ? 3 : 1) {
             struct text_key t = {keys[i], values[k]};
 
-            if (evil_refused(e, text_tamper, &t) != EVIL_OK)
+            if (evil_refused(e, text_tamper, &t) != ROW_OK)
                 return evil_wrong(e, "%s = \"%.20s\": not refused (%s)", t.key, t.value, e->c->why);
-            EVIL_TRY(evil_again(e));
+            ROW_TRY(evil_again(e));
         }
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* ---- S3, S4 ---- */
@@ -152,15 +152,15 @@ static void note_good_keys(struct bf_conn *c, void *arg)
     atomic_store(&w->on, true);
 }
 
-static enum evil_result s3(struct evil *e)
+static enum row_result s3(struct evil *e)
 {
     struct rewrite w = {.good_ref = "1", .good_port = "1"};
-    enum evil_result result = EVIL_OK;
-    struct evil_twin twin;
+    enum row_result result = ROW_OK;
+    struct twin twin;
 
-    if (rewrite_open(&w, e->c) || evil_twin_start(&twin, rewrite_keys, &w))
+    if (rewrite_open(&w, e->c) || twin_start(&twin, rewrite_keys, &w))
         return evil_wrong(e, "no second connection to xenstore");
-    for (unsigned i = 0; i < 8 && result == EVIL_OK; i++) {
+    for (unsigned i = 0; i < 8 && result == ROW_OK; i++) {
         struct bf_want want = e->want;
         int rc;
 
@@ -173,26 +173,26 @@ static enum evil_result s3(struct evil *e)
             result = evil_wrong(e, "neither connected nor refused: %s", e->c->why);
         if (rc == 0)
             result = evil_serves(e);
-        if (result == EVIL_OK)
+        if (result == ROW_OK)
             result = evil_again(e);
     }
-    evil_twin_stop(&twin);
+    twin_stop(&twin);
     store_close(w.store);
     return result;
 }
 
-static enum evil_result s4(struct evil *e)
+static enum row_result s4(struct evil *e)
 {
     struct bf_conn *c = e->c;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     (void)!put_raw(c, VBD_FRONT_KEY_RING_REF, "77777");
     (void)!put_raw(c, VBD_FRONT_KEY_EVENT_CHANNEL, "0");
     (void)!put_raw(c, VBD_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES, "7");
     (void)!put_raw(c, VBD_FRONT_KEY_PROTOCOL, "none");
     (void)!put_raw(c, VBD_FRONT_KEY_RING_PAGE_ORDER, "9");
     (void)!bf_set_state(c, XENBUS_CONNECTED);
-    EVIL_TRY(evil_serves(e));
+    ROW_TRY(evil_serves(e));
     usleep(EVIL_STEADY_MS * 1000);
     if (bf_state(c) != XENBUS_CONNECTED)
         return evil_wrong(e, "it left state 4 for keys that count no more");
@@ -201,12 +201,12 @@ static enum evil_result s4(struct evil *e)
 
 /* ---- S5 to S8 ---- */
 
-static enum evil_result s5(struct evil *e)
+static enum row_result s5(struct evil *e)
 {
     static const char *const odd[] = {"0", "7", "8", "99", "-4", "", "4294967300"};
     uint64_t random = 5;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 400; i++) {
         uint64_t r = pattern_random(&random);
         char text[2] = {(char)('1' + r % 6), '\0'};
@@ -216,7 +216,7 @@ static enum evil_result s5(struct evil *e)
         if (i % 16 == 0)
             usleep(10000); /* sometimes long enough to be seen */
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* The guest's own number, out of the backend's directory. */
@@ -228,21 +228,21 @@ static int own_domid(const struct bf_conn *c, unsigned *out)
     return vbd_back_dir_of_match(c->back, &back, out, &devid, &rest);
 }
 
-static enum evil_result s6(struct evil *e)
+static enum row_result s6(struct evil *e)
 {
     char path[STORE_PATH_MAX];
-    enum evil_result result;
+    enum row_result result;
     unsigned us = 0;
 
     own_path(e->c, VBD_FRONT_KEY_STATE, path);
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     remove_key(e->c, VBD_FRONT_KEY_STATE);
-    EVIL_TRY(evil_closes(e));
-    EVIL_TRY(evil_again(e));
+    ROW_TRY(evil_closes(e));
+    ROW_TRY(evil_again(e));
     /* Nobody but us may read it: to the backend it is gone. */
     if (own_domid(e->c, &us))
         return evil_wrong(e, "our own number is not in %s", e->c->back);
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     if (store_set_perms(e->c->store, 0, path, us, us))
         return evil_wrong(e, "permissions cannot be set");
     result = evil_closes(e);
@@ -250,32 +250,32 @@ static enum evil_result s6(struct evil *e)
     return result;
 }
 
-static enum evil_result s7(struct evil *e)
+static enum row_result s7(struct evil *e)
 {
     struct bf_conn *c = e->c;
-    enum evil_result result;
+    enum row_result result;
     char id[16];
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     snprintf(id, sizeof(id), "%u", c->back_domid);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->dir);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND_ID, "0");
     result = evil_serves(e);
     /* A whole new start with them in place: nobody but us may ever read them. */
-    if (result == EVIL_OK)
+    if (result == ROW_OK)
         result = evil_again(e);
-    if (result == EVIL_OK)
+    if (result == ROW_OK)
         result = evil_connect(e);
-    if (result == EVIL_OK)
+    if (result == ROW_OK)
         result = evil_serves(e);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->back);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND_ID, id);
     return result;
 }
 
-static enum evil_result s8(struct evil *e)
+static enum row_result s8(struct evil *e)
 {
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 3000; i++)
         (void)!bf_set_state(e->c, XENBUS_CONNECTED);
     return evil_serves(e);
@@ -284,7 +284,7 @@ static enum evil_result s8(struct evil *e)
 /* ---- S9 to S12 ---- */
 
 /* A frontend that dies: grants and ports go with it, the store says nothing. */
-static enum evil_result die_in(struct evil *e, const char *state)
+static enum row_result die_in(struct evil *e, const char *state)
 {
     char devid[16];
     pid_t pid;
@@ -303,32 +303,32 @@ static enum evil_result die_in(struct evil *e, const char *state)
         return evil_wrong(e, "it did not get to state %s", state);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    EVIL_TRY(evil_again(e));
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_serves(e));
+    ROW_TRY(evil_again(e));
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_serves(e));
     return evil_again(e);
 }
 
-static enum evil_result s9(struct evil *e)
+static enum row_result s9(struct evil *e)
 {
     static const char *const states[] = {"initialised", "connected", "busy", "closing"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
-        EVIL_TRY(die_in(e, states[i]));
-    return EVIL_OK;
+        ROW_TRY(die_in(e, states[i]));
+    return ROW_OK;
 }
 
-static enum evil_result s11(struct evil *e)
+static enum row_result s11(struct evil *e)
 {
     return evil_skip(e, "a guest cannot destroy itself and come back: tests/evil does it");
 }
 
 /* Other guests' devices have used up what the driver domain may have in xenstore: ours goes on. */
-static enum evil_result s12(struct evil *e)
+static enum row_result s12(struct evil *e)
 {
-    enum evil_result result;
+    enum row_result result;
 
-    EVIL_TRY(evil_connect(e));
+    ROW_TRY(evil_connect(e));
     if (!e->hook)
         return evil_skip(e, "no hook that uses up the driver domain's quota");
     result = evil_hook(e, "begin") ? evil_serves(e) : evil_wrong(e, "the hook did not succeed");
@@ -337,7 +337,7 @@ static enum evil_result s12(struct evil *e)
     return result;
 }
 
-static enum evil_result s10(struct evil *e)
+static enum row_result s10(struct evil *e)
 {
     static const struct {
         unsigned queues, order;
@@ -355,16 +355,16 @@ static enum evil_result s10(struct evil *e)
         e->want.order = combos[i].order;
         e->want.indirect = combos[i].indirect;
         e->want.abi = combos[i].abi;
-        EVIL_TRY(evil_connect(e));
-        EVIL_TRY(evil_serves(e));
-        EVIL_TRY(evil_again(e));
+        ROW_TRY(evil_connect(e));
+        ROW_TRY(evil_serves(e));
+        ROW_TRY(evil_again(e));
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 #define SERVED "served on"
 
-const struct evil_row evil_stores[] = {
+const struct row evil_stores[] = {
     {"S1", "keys missing", "not connected", s1, NULL},
     {"S2", "values that are no numbers", "the device is closed", s2, NULL},
     {"S3", "keys that change while they are read", "connected or refused", s3, NULL},

@@ -14,27 +14,27 @@
 #include "frontends/blk/verify.h"
 #include "transport/base/log.h"
 
-static const struct evil_row *const chapters[] = {evil_rings, evil_grants, evil_requests,
-                                                  evil_pages, evil_stores};
+static const struct row *const chapters[] = {evil_rings, evil_grants, evil_requests,
+                                             evil_pages, evil_stores, NULL};
 
 enum { RESET_MS = 10000 };
 
 /* ---- what a row says ---- */
 
-enum evil_result evil_wrong(struct evil *e, const char *fmt, ...)
+enum row_result evil_wrong(struct evil *e, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof(e->text), fmt, ap);
     va_end(ap);
-    return EVIL_WRONG;
+    return ROW_WRONG;
 }
 
-enum evil_result evil_skip(struct evil *e, const char *why)
+enum row_result evil_skip(struct evil *e, const char *why)
 {
     snprintf(e->text, sizeof(e->text), "%s", why);
-    return EVIL_SKIPPED;
+    return ROW_SKIPPED;
 }
 
 bool evil_hook(struct evil *e, const char *when)
@@ -49,14 +49,14 @@ bool evil_hook(struct evil *e, const char *when)
 
 /* ---- connections ---- */
 
-enum evil_result evil_connect(struct evil *e)
+enum row_result evil_connect(struct evil *e)
 {
     int rc = bf_connect(e->c, &e->want);
 
-    return rc ? evil_wrong(e, "cannot connect: %s", e->c->why) : EVIL_OK;
+    return rc ? evil_wrong(e, "cannot connect: %s", e->c->why) : ROW_OK;
 }
 
-enum evil_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *, void *), void *arg)
+enum row_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *, void *), void *arg)
 {
     struct bf_want w = e->want;
     int rc;
@@ -69,17 +69,17 @@ enum evil_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *, v
         return evil_wrong(e, "the backend connected");
     if (rc != -ECONNREFUSED)
         return evil_wrong(e, "not refused: %s", e->c->why);
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-enum evil_result evil_closes(struct evil *e)
+enum row_result evil_closes(struct evil *e)
 {
     int rc = bf_await(e->c, ST(CLOSING) | ST(CLOSED), 0, EVIL_REACT_MS);
 
-    return rc < 0 ? evil_wrong(e, "the device was not closed: %s", e->c->why) : EVIL_OK;
+    return rc < 0 ? evil_wrong(e, "the device was not closed: %s", e->c->why) : ROW_OK;
 }
 
-enum evil_result evil_serves(struct evil *e)
+enum row_result evil_serves(struct evil *e)
 {
     struct bf_req read = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     int rc;
@@ -87,16 +87,16 @@ enum evil_result evil_serves(struct evil *e)
     if (e->c->offer.info & VDISK_READONLY)
         return evil_one(e, &read, BLKIF_RSP_OKAY);
     rc = verify_quick(e->c, 2048, 2048);
-    return rc ? evil_wrong(e, "does not serve: %s", e->c->why) : EVIL_OK;
+    return rc ? evil_wrong(e, "does not serve: %s", e->c->why) : ROW_OK;
 }
 
-enum evil_result evil_again(struct evil *e)
+enum row_result evil_again(struct evil *e)
 {
     int rc;
 
     e->c->want.timeout_ms = RESET_MS; /* whatever a row had patience for */
     rc = bf_reset(e->c);
-    return rc ? evil_wrong(e, "cannot start again: %s", e->c->why) : EVIL_OK;
+    return rc ? evil_wrong(e, "cannot start again: %s", e->c->why) : ROW_OK;
 }
 
 /* ---- requests ---- */
@@ -115,29 +115,29 @@ struct bf_req evil_req(const struct bf_conn *c, uint8_t op, uint64_t sector, uns
     return r;
 }
 
-static enum evil_result next_answer(struct evil *e, struct bf_answer *a)
+static enum row_result next_answer(struct evil *e, struct bf_answer *a)
 {
     int rc = bf_raw_take(e->c, &e->c->queue[0], a, EVIL_REACT_MS);
 
     if (rc == 0)
         return evil_wrong(e, "no answer within %d ms", EVIL_REACT_MS);
-    return rc < 0 ? evil_wrong(e, "no answer: %s", e->c->why) : EVIL_OK;
+    return rc < 0 ? evil_wrong(e, "no answer: %s", e->c->why) : ROW_OK;
 }
 
-static enum evil_result push(struct evil *e)
+static enum row_result push(struct evil *e)
 {
     int rc = bf_push(e->c, &e->c->queue[0]);
 
-    return rc ? evil_wrong(e, "%s", e->c->why) : EVIL_OK;
+    return rc ? evil_wrong(e, "%s", e->c->why) : ROW_OK;
 }
 
-enum evil_result evil_one(struct evil *e, const struct bf_req *r, int status)
+enum row_result evil_one(struct evil *e, const struct bf_req *r, int status)
 {
     struct bf_answer a = {0};
 
     bf_raw_put(e->c, &e->c->queue[0], r);
-    EVIL_TRY(push(e));
-    EVIL_TRY(next_answer(e, &a));
+    ROW_TRY(push(e));
+    ROW_TRY(next_answer(e, &a));
     if (a.id != r->id || a.op != bf_req_answer_op(r))
         return evil_wrong(e, "op %u: the answer carries op %u and another id", r->op, a.op);
     if (status == EVIL_STATUS_ANY ? a.status != BLKIF_RSP_OKAY && a.status != BLKIF_RSP_ERROR
@@ -145,32 +145,32 @@ enum evil_result evil_one(struct evil *e, const struct bf_req *r, int status)
         return evil_wrong(e, "op %u, %u segments, sector %llu: answered \"%s\"", r->op,
                           r->op == BLKIF_OP_INDIRECT ? r->nr_indirect : r->nr_segments,
                           (unsigned long long)r->sector, bf_status_name(a.status));
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-enum evil_result evil_many(struct evil *e, const struct bf_req *r, unsigned n, unsigned counts[3])
+enum row_result evil_many(struct evil *e, const struct bf_req *r, unsigned n, unsigned counts[3])
 {
     memset(counts, 0, 3 * sizeof(counts[0]));
     for (unsigned i = 0; i < n; i++)
         bf_raw_put(e->c, &e->c->queue[0], &r[i]);
-    EVIL_TRY(push(e));
+    ROW_TRY(push(e));
     for (unsigned i = 0; i < n; i++) {
         struct bf_answer a = {0};
 
-        EVIL_TRY(next_answer(e, &a));
+        ROW_TRY(next_answer(e, &a));
         if (a.status < BLKIF_RSP_EOPNOTSUPP || a.status > BLKIF_RSP_OKAY)
             return evil_wrong(e, "an answer with status %d", a.status);
         counts[a.status + 2]++;
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
 /* ---- data ---- */
 
 enum { DATA_SEED = 0xe, DATA_PAGE = 16 };
 
-enum evil_result evil_put_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
-                               uint32_t generation)
+enum row_result evil_put_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
+                              uint32_t generation)
 {
     for (unsigned done = 0; done < nr_sectors; done += BF_SECTORS_PER_PAGE) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_WRITE, sector + done, 1, DATA_PAGE);
@@ -180,13 +180,13 @@ enum evil_result evil_put_data(struct evil *e, uint64_t sector, unsigned nr_sect
             pattern_fill(e->c->page[DATA_PAGE] + (size_t)i * BF_SECTOR, DATA_SEED,
                          sector + done + i, generation);
         r.seg[0].last_sect = (uint8_t)(n - 1);
-        EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
+        ROW_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
     }
-    return EVIL_OK;
+    return ROW_OK;
 }
 
-enum evil_result evil_has_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
-                               uint32_t generation)
+enum row_result evil_has_data(struct evil *e, uint64_t sector, unsigned nr_sectors,
+                              uint32_t generation)
 {
     for (unsigned done = 0; done < nr_sectors; done += BF_SECTORS_PER_PAGE) {
         struct bf_req r = evil_req(e->c, BLKIF_OP_READ, sector + done, 1, DATA_PAGE);
@@ -194,141 +194,62 @@ enum evil_result evil_has_data(struct evil *e, uint64_t sector, unsigned nr_sect
 
         memset(e->c->page[DATA_PAGE], 0x11, BF_PAGE);
         r.seg[0].last_sect = (uint8_t)(n - 1);
-        EVIL_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
+        ROW_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
         for (unsigned i = 0; i < n; i++) {
             const uint8_t *mem = e->c->page[DATA_PAGE] + (size_t)i * BF_SECTOR;
 
             if (!pattern_is(mem, DATA_SEED, sector + done + i, generation)) {
                 pattern_explain(mem, DATA_SEED, sector + done + i, generation, e->text,
                                 sizeof(e->text));
-                return EVIL_WRONG;
+                return ROW_WRONG;
             }
         }
     }
-    return EVIL_OK;
-}
-
-/* ---- a second processor ---- */
-
-static void *twin_main(void *arg)
-{
-    struct evil_twin *t = arg;
-
-    for (uint64_t round = 0; !atomic_load(&t->stop); round++)
-        t->fn(t->arg, round);
-    return NULL;
-}
-
-int evil_twin_start(struct evil_twin *t, void (*fn)(void *, uint64_t), void *arg)
-{
-    t->fn = fn;
-    t->arg = arg;
-    atomic_init(&t->stop, false);
-    return -pthread_create(&t->thread, NULL, twin_main, t);
-}
-
-void evil_twin_stop(struct evil_twin *t)
-{
-    atomic_store(&t->stop, true);
-    pthread_join(t->thread, NULL);
+    return ROW_OK;
 }
 
 /* ---- running rows ---- */
 
-/* Whatever the row has done, the device must be usable as if nothing had been. */
-static enum evil_result recovers(struct evil *e, const struct bf_want *want)
+static void before(struct evil *e, const struct row *row)
 {
-    EVIL_TRY(evil_again(e));
-    e->want = *want;
-    EVIL_TRY(evil_connect(e));
-    EVIL_TRY(evil_serves(e));
-    return evil_again(e);
-}
-
-static enum evil_result run_row(struct evil *e, const struct bf_want *want,
-                                const struct evil_row *row)
-{
-    static const char *const word[] = {"ok", "FAIL", "skip"};
-    enum evil_result result, after;
-    char escaped[4 * sizeof(e->text)];
-    uint64_t began = clock_ns();
-    double at = report_now();
-    char wrong[sizeof(e->text)];
-
     e->row = row;
-    e->want = *want;
-    e->text[0] = '\0';
+    e->want = e->base;
     e->c->padded = 0;
-    result = row->run(e);
-    memcpy(wrong, e->text, sizeof(wrong));
-    after = recovers(e, want);
-    if (after != EVIL_OK && result == EVIL_OK) {
-        result = after;
-        snprintf(wrong, sizeof(wrong), "afterwards: %.200s", e->text);
-    }
-    if (result == EVIL_OK && e->c->padded) {
-        result = EVIL_WRONG;
-        snprintf(wrong, sizeof(wrong), "%llu answers had bytes behind their fields",
-                 (unsigned long long)e->c->padded);
-    }
-    log_escape(escaped, sizeof(escaped), wrong, (unsigned)strlen(wrong));
-    if (e->json)
-        report_row(row->name, word[result], escaped, at);
-    else
-        printf("%-4s %-4s  %s: %s%s%s (%u ms)\n", row->name, word[result], row->does, row->owes,
-               escaped[0] ? "; " : "", escaped, (unsigned)((clock_ns() - began) / 1000000));
-    return result;
 }
 
-static bool is_named(const struct evil_row *row, const char *name)
+static enum row_result after(struct evil *e)
 {
-    return strcmp(name, "all") == 0 || strcasecmp(name, row->name) == 0 ||
-           (name[1] == '\0' && (name[0] & ~0x20) == row->name[0]);
-}
-
-static unsigned run_named(struct evil *e, const struct bf_want *want, const char *name,
-                          unsigned counts[3])
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(chapters); i++) {
-        for (const struct evil_row *row = chapters[i]; row->name; row++) {
-            if (!is_named(row, name))
-                continue;
-            counts[run_row(e, want, row)]++;
-            n++;
-        }
-    }
-    return n;
+    ROW_TRY(evil_again(e));
+    e->want = e->base;
+    ROW_TRY(evil_connect(e));
+    ROW_TRY(evil_serves(e));
+    ROW_TRY(evil_again(e));
+    return e->c->padded ? evil_wrong(e, "%llu answers had bytes behind their fields",
+                                     (unsigned long long)e->c->padded)
+                        : ROW_OK;
 }
 
 int misbehave(struct bf_conn *c, const struct bf_want *want, const char *hook, bool json,
               char **names)
 {
-    struct evil e = {.c = c, .hook = hook, .json = json};
-    struct bf_want w = *want;
-    unsigned counts[3] = {0};
+    struct evil e = {.c = c, .base = *want, .hook = hook};
+    const struct catalogue all = {.chapters = chapters,
+                                  .evil = &e,
+                                  .text = e.text,
+                                  .before = before,
+                                  .after = after,
+                                  .report = json ? report_row : NULL};
 
-    w.pages = w.pages ? w.pages : 256;
-    for (; *names; names++) {
-        if (run_named(&e, &w, *names, counts) == 0) {
-            fprintf(stderr, "drvdom-blkfront: no misbehaviour \"%s\" (misbehave list)\n", *names);
-            return 2;
-        }
-    }
-    if (!json)
-        printf("%u as they should be, %u not, %u skipped\n", counts[EVIL_OK], counts[EVIL_WRONG],
-               counts[EVIL_SKIPPED]);
-    return counts[EVIL_WRONG] ? 1 : counts[EVIL_SKIPPED] ? 3 : 0;
+    if (!e.base.pages)
+        e.base.pages = 256;
+    return catalogue_run(&all, names);
 }
 
 int misbehave_list(void)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(chapters); i++) {
-        for (const struct evil_row *row = chapters[i]; row->name; row++)
-            printf("%-4s %s: %s%s%s\n", row->name, row->does, row->owes,
-                   row->needs ? "; needs " : "", row->needs ? row->needs : "");
-    }
+    const struct catalogue all = {.chapters = chapters};
+
+    catalogue_list(&all);
     return 0;
 }
 

@@ -19,7 +19,7 @@ void report_failure(const struct bf_conn *c, const char *verb, int err, bool jso
 double report_now(void);
 /* A line of JSON: now, and what the last `ns` saw. */
 void report_window(const struct hist *h, uint64_t ns);
-/* A line of JSON about one row of the catalogue. */
-void report_row(const char *name, const char *result, const char *text, double began);
+/* A line of JSON about one row of the catalogue (struct catalogue, report). */
+void report_row(const char *name, const char *result, const char *text, uint64_t began_ns);
 
 #endif

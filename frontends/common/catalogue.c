@@ -35,7 +35,7 @@ void twin_stop(struct twin *t)
 
 static enum row_result run_row(const struct catalogue *c, const struct row *row)
 {
-    static const char *const word[] = {"ok  ", "FAIL", "skip"};
+    static const char *const word[] = {"ok", "FAIL", "skip"};
     uint64_t began = clock_ns();
     char wrong[ROW_TEXT_MAX + 16], escaped[4 * ROW_TEXT_MAX];
     enum row_result result, after;
@@ -50,8 +50,11 @@ static enum row_result run_row(const struct catalogue *c, const struct row *row)
         snprintf(wrong, sizeof(wrong), "afterwards: %.*s", ROW_TEXT_MAX - 1, c->text);
     }
     log_escape(escaped, sizeof(escaped), wrong, (unsigned)strlen(wrong));
-    printf("%-4s %s  %s: %s%s%s (%u ms)\n", row->name, word[result], row->does, row->owes,
-           escaped[0] ? "; " : "", escaped, (unsigned)((clock_ns() - began) / 1000000));
+    if (c->report)
+        c->report(row->name, word[result], escaped, began);
+    else
+        printf("%-4s %-4s  %s: %s%s%s (%u ms)\n", row->name, word[result], row->does, row->owes,
+               escaped[0] ? "; " : "", escaped, (unsigned)((clock_ns() - began) / 1000000));
     return result;
 }
 
@@ -86,8 +89,9 @@ int catalogue_run(const struct catalogue *c, char **names)
             return 2;
         }
     }
-    printf("%u as they should be, %u not, %u skipped\n", counts[ROW_OK], counts[ROW_WRONG],
-           counts[ROW_SKIPPED]);
+    if (!c->report)
+        printf("%u as they should be, %u not, %u skipped\n", counts[ROW_OK], counts[ROW_WRONG],
+               counts[ROW_SKIPPED]);
     return counts[ROW_WRONG] ? 1 : counts[ROW_SKIPPED] ? 3 : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "transport/base/arith.h"
 
@@ -32,6 +33,9 @@ struct catalogue {
     void (*before)(struct evil *e, const struct row *row);
     /* Whatever a row has done, the device must be usable as if nothing had been. */
     enum row_result (*after)(struct evil *e);
+    /* NULL: lines to read.  Else called with each row's name, "ok", "FAIL" or "skip", the text,
+     * escaped as JSON wants it, and clock_ns() when it began; then nothing is printed here. */
+    void (*report)(const char *name, const char *result, const char *text, uint64_t began_ns);
 };
 
 void catalogue_list(const struct catalogue *c);
