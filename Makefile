@@ -238,7 +238,7 @@ help:
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
-## make bench      figures: drvdom-blkback against QEMU's qdisk on fakexen (root);   make mutants-blk  tests of the tests
+## make bench      figures on fakexen (root): drvdom-blkback against QEMU's qdisk, netback, and bare loops;   make mutants-blk  tests of the tests
 ## make unit       unit tests only;   make lint   lints only
 ## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
 ## make report-check  the latency report in headless Chromium (make deps-report)
@@ -340,13 +340,14 @@ report-check: $(B)/test/test_latency
 	@tests/report/browser build/report.html
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
-.PHONY: bench bench-qdisk bench-limits bench-stages
-bench: bench-limits bench-qdisk
+.PHONY: bench bench-qdisk bench-net bench-limits bench-stages
+bench: bench-limits bench-qdisk bench-net
 # What no backend can beat here: bare copies, a bare io_uring, bare TAPs.
 bench-limits:
 	@$(MAKE) --no-print-directory MODE=release build/release/bench/limits
-	@truncate -s 64M build/bench-limits.img && build/release/bench/limits build/bench-limits.img; \
-	    rc=$$?; rm -f build/bench-limits.img; exit $$rc
+	@mkdir -p build/bench; truncate -s 64M build/bench-limits.img && \
+	    build/release/bench/limits build/bench-limits.img >build/bench/limits; \
+	    rc=$$?; rm -f build/bench-limits.img; cat build/bench/limits; exit $$rc
 $(B)/bench/stamps: $(B)/obj/tests/bench/stamps.o $(B)/lib/base.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -358,6 +359,9 @@ $(B)/bench/limits: $(B)/obj/tests/bench/limits.o $(B)/lib/base.a
 bench-qdisk: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
 	@tests/bench/qdisk
+bench-net: fakexen
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
+	@tests/bench/net
 # What the stages of latency cost, against programs without them.
 bench-stages: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins build/release/bench/stamps
