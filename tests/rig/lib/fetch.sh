@@ -153,3 +153,8 @@ fetch_nettools() {
 fetch_grub() {
     fetch_more grub "GRUB for Xen" grub-xen-host
 }
+
+# What starts a container, with libraries that no other package here needs.
+fetch_crun() {
+    fetch_more crun crun crun libcap2 libseccomp2 libsystemd0 liblz4-1 libgcrypt20 libgpg-error0
+}

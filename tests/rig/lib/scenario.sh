@@ -2,7 +2,7 @@
 # Runs one scenario in the machine it asks for and leaves its logs in build/rig/NAME/.
 # A scenario's header says what it needs; `rig` reads it, dom0 does not:
 #   # summary: one line          # timeout: seconds of real time (120)
-#   # machine: plain|icount|passthrough (plain)    # mem: MiB of the machine (2048)
+#   # machine: plain|icount|passthrough|linux (plain)    # mem: MiB of the machine (2048)
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
 
 header() {      # FILE NAME DEFAULT
@@ -73,6 +73,8 @@ files_for() {
         trixie-domain) stage_trixie_domain "$stage" ;;
         *-domain) stage_driver_domain "$stage" "image-${word%-domain}" ;;
         dom0-disks) stage_dom0_disks "$stage" ;;
+        drivers) stage_drivers "$stage" ;;
+        crun) stage_crun "$stage" ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
@@ -131,6 +133,22 @@ stage_dom0_disks() {    # STAGE
     add_modules "$1/dom0-disks" xen-blkback brd
     mkdir -p "$1/dom0-disks/bin"
     add_programs "$1/dom0-disks" sbin/mke2fs
+}
+
+# The devices' drivers for whoever runs on the machine itself, and what containers need to be handed them on:
+# /rig/drivers, loaded by load_drivers in dom0/middle.sh.
+stage_drivers() {       # STAGE
+    add_modules "$1/drivers" nvme e1000e bridge
+    add_modules "$1/drivers/container" veth overlay
+}
+
+# crun with its libraries, as /rig/crun.
+stage_crun() {          # STAGE
+    lock_cache
+    fetch_crun
+    unlock_cache
+    mkdir -p "$1/crun/bin"
+    add_programs "$1/crun" usr/bin/crun
 }
 
 # What is measured: drvdom is build/image-load, drvdom-NAME is build/image-load-NAME if there is one.
@@ -247,6 +265,7 @@ scenario_run() {
     case ${RIG_MACHINE-}:$MACHINE in
     plain:passthrough) ;; # true concurrency; hangs for minutes when the test host is busy
     *:passthrough) MACHINE=passthrough-icount ;;
+    *:linux) MACHINE=passthrough-linux-icount ;;
     plain:icount) MACHINE=plain ;; # many times faster, and its times mean little
     icount:*) [[ $MACHINE == *icount ]] || MACHINE=icount ;;
     esac
@@ -261,7 +280,7 @@ scenario_run() {
         make_second_disk "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
-        say "$NAME: booting Xen and dom0 (passthrough needs a cold boot)"
+        say "$NAME: booting ($MACHINE: a cold boot)"
         qemu_start "$dir"
     else
         lock_cache
