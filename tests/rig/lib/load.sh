@@ -26,7 +26,7 @@ image_load() {
     rm -rf "$d"
     mkdir -p "$d/load/lib"
     local name
-    for name in netload blkload; do
+    for name in netload blkload cpuload; do
         gcc -O2 -D_GNU_SOURCE -Wall -Wextra -static -pthread -o "$d/load/$name" "$RIG_DIR/load/$name.c" ||
             die "$name does not build: see above"
     done

@@ -6,16 +6,23 @@
  *   netload rr HOST N         N times 64 bytes there and back: "mean p50 p99 p99.9 (us) rate (1/s)"
  *   netload udp HOST N        N datagrams of 64 bytes, as fast as they go: "sent/s received/s lost"
  *   netload verify HOST MIB   so much there and back through TCP, every byte compared
- *   netload echo HOST MIB     the same with the echo service of any host (port 7): "MiB/s" there
- * and back netload memory HOST       what is in use there (MemTotal - MemAvailable): "MiB"
+ *   netload echo HOST MIB     the same with the echo service of any host (port 7): "MiB/s"
+ *   netload stream HOST MIB   the same without looking at the bytes: "MiB/s"
+ *   netload icmp HOST N       N pings of 64 bytes, 16 of them under way: "rate (1/s) lost"
+ *   netload memory HOST       what is in use there (MemTotal - MemAvailable): "MiB"
  *
- * All payload is a function of its place in the stream, and is checked by whoever receives it.
+ * HOST is an address; for rr also ADDRESS:PORT, where something else echoes.  All payload but a
+ * stream's is a function of its place in the stream, and is checked by whoever receives it.
  * Exit status 0 only when everything was measured and every byte was right.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +38,8 @@ enum {
     COUNT = 7003,
     MEMORY = 7004,
     SMALL = 64,
-    BLOCK = 65536
+    BLOCK = 65536,
+    WINDOW = 16
 };
 
 static void die(const char *what)
@@ -48,13 +56,20 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* host: NULL to serve, ADDRESS, or ADDRESS:PORT. */
 static int make(int type, const char *host, uint16_t port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, type, 0), on = 1;
+    int fd = socket(AF_INET, type, type == SOCK_RAW ? IPPROTO_ICMP : 0), on = 1;
+    char address[INET_ADDRSTRLEN];
 
     if (fd < 0)
         die("socket");
+    if (host && strchr(host, ':')) {
+        snprintf(address, sizeof(address), "%.*s", (int)strcspn(host, ":"), host);
+        a.sin_port = htons((uint16_t)atoi(strchr(host, ':') + 1));
+        host = address;
+    }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (type == SOCK_STREAM)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -264,26 +279,92 @@ static int udp(const char *host, uint64_t n)
     return 0;
 }
 
+/* ---- pings: what answers is the other end's kernel ---- */
+
+struct ping {
+    struct icmphdr head;
+    uint8_t payload[SMALL - sizeof(struct icmphdr)];
+};
+
+static void send_ping(int fd, uint64_t number)
+{
+    struct ping p = {.head = {.type = ICMP_ECHO,
+                              .un.echo = {.id = htons((uint16_t)getpid()),
+                                          .sequence = htons((uint16_t)number)}}};
+    uint32_t sum = 0;
+    uint16_t word[sizeof(p) / 2];
+
+    memcpy(word, &p, sizeof(p));
+    for (size_t i = 0; i < sizeof(p) / 2; i++)
+        sum += word[i];
+    sum = (sum & 0xffff) + (sum >> 16);
+    p.head.checksum = (uint16_t) ~(sum + (sum >> 16));
+    if (send(fd, &p, sizeof(p), 0) != sizeof(p))
+        die("send");
+}
+
+/* 1: an answer of ours; 0: something else; -1: nothing has come for a second. */
+static int get_ping(int fd)
+{
+    uint8_t buf[sizeof(struct iphdr) + sizeof(struct ping) + 40];
+    ssize_t n = recv(fd, buf, sizeof(buf), 0);
+    struct icmphdr head;
+    size_t at = (buf[0] & 15u) * 4u;
+
+    if (n < 0 && errno == EAGAIN)
+        return -1;
+    if (n < (ssize_t)(at + sizeof(struct ping)))
+        return 0;
+    memcpy(&head, buf + at, sizeof(head));
+    return head.type == ICMP_ECHOREPLY && head.un.echo.id == htons((uint16_t)getpid());
+}
+
+static int icmp(const char *host, uint64_t n)
+{
+    int fd = make(SOCK_RAW, host, 0), got = 0;
+    struct timeval patience = {.tv_sec = 1};
+    uint64_t sent = 0, done = 0, lost = 0, began = now_ns();
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    while (done + lost < n) {
+        while (sent < n && sent - done - lost < WINDOW)
+            send_ping(fd, sent++);
+        got = get_ping(fd);
+        if (got < 0)
+            lost = sent - done;
+        else
+            done += (uint64_t)got;
+    }
+    printf("%.0f %llu\n", 1e9 * (double)done / (double)(now_ns() - began),
+           (unsigned long long)lost);
+    return done == 0;
+}
+
+/* ---- streams ---- */
+
 struct stream {
     int fd;
+    bool plain; /* the bytes are of no interest */
     uint64_t blocks;
 };
 
 static void *send_all(void *arg)
 {
     const struct stream *s = arg;
-    uint64_t *buf = malloc(BLOCK);
+    uint64_t *buf = calloc(1, BLOCK);
 
     for (uint64_t b = 0; buf && b < s->blocks; b++) {
-        fill(buf, BLOCK, b * (BLOCK / 8));
+        if (!s->plain)
+            fill(buf, BLOCK, b * (BLOCK / 8));
         put(s->fd, buf, BLOCK);
     }
     return NULL;
 }
 
-static int verify(const char *host, uint16_t port, uint64_t mib)
+static int there_and_back(const char *host, uint16_t port, uint64_t mib, bool plain)
 {
-    struct stream s = {.fd = make(SOCK_STREAM, host, port), .blocks = mib * 1048576 / BLOCK};
+    struct stream s = {
+        .fd = make(SOCK_STREAM, host, port), .plain = plain, .blocks = mib * 1048576 / BLOCK};
     uint64_t *buf = malloc(BLOCK);
     pthread_t t;
 
@@ -291,7 +372,7 @@ static int verify(const char *host, uint16_t port, uint64_t mib)
         die("thread");
     for (uint64_t b = 0; b < s.blocks; b++) {
         get(s.fd, buf, BLOCK);
-        if (!same(buf, BLOCK, b * (BLOCK / 8))) {
+        if (!plain && !same(buf, BLOCK, b * (BLOCK / 8))) {
             fprintf(stderr, "verify: other bytes than sent in block %llu\n", (unsigned long long)b);
             return 1;
         }
@@ -299,10 +380,10 @@ static int verify(const char *host, uint16_t port, uint64_t mib)
     return 0;
 }
 
-static int echo_rate(const char *host, uint64_t mib)
+static int echo_rate(const char *host, uint64_t mib, bool plain)
 {
     uint64_t began = now_ns();
-    int rc = verify(host, ANYBODY, mib);
+    int rc = there_and_back(host, ANYBODY, mib, plain);
 
     if (rc == 0)
         printf("%.3f\n", 1e9 * (double)mib / (double)(now_ns() - began));
@@ -329,11 +410,17 @@ int main(int argc, char **argv)
     if (n > 1 && strcmp(argv[1], "udp") == 0)
         return udp(argv[2], n);
     if (n > 0 && strcmp(argv[1], "verify") == 0)
-        return verify(argv[2], ECHO, n);
+        return there_and_back(argv[2], ECHO, n, false);
     if (n > 0 && strcmp(argv[1], "echo") == 0)
-        return echo_rate(argv[2], n);
+        return echo_rate(argv[2], n, false);
+    if (n > 0 && strcmp(argv[1], "stream") == 0)
+        return echo_rate(argv[2], n, true);
+    if (n > 1 && strcmp(argv[1], "icmp") == 0)
+        return icmp(argv[2], n);
     if (argc == 3 && strcmp(argv[1], "memory") == 0)
         return memory(argv[2]);
-    fprintf(stderr, "usage: netload serve | rr|udp HOST N | verify|echo HOST MIB | memory HOST\n");
+    fprintf(
+        stderr,
+        "usage: netload serve | rr|udp|icmp HOST N | verify|echo|stream HOST MIB | memory HOST\n");
     return 2;
 }
