@@ -235,6 +235,7 @@ help:
 ## make demo       the whole thing on real Xen in QEMU: driver domain, guest, verified I/O, latencies
 ## make rig-list   list the rig's scenarios;   make rig SCENARIO=name   run one
 ## make bench-rig  kernel backends, QEMU qdisk and drvdom measured in the rig: BENCH="block-qd1 tcp" BACKENDS="kernel drvdom"
+## make report     native Linux and other ways to share a machine, measured side by side: COLUMNS="native container"
 ## make fakexen    the local stand-in for Xen (tests/fakexen/fakexen);  make fakexen-check   its own tests
 ## make loop       whole backends on fakexen (root);   make evil-blk, evil-net  the catalogue of hostile frontends
 ## make nth-call   fail the n-th call into Xen or xenstore, for every n, under sanitizers
@@ -295,6 +296,10 @@ bench-rig: images
 	$(Q)$(IMG_BUILD) --module null_blk --module brd --config tests/rig/load/domain.conf \
 	    -o build/image-load >build/image-load.log || { cat build/image-load.log; exit 1; }
 	@tests/rig/load/run "$(BENCH)" "$(BACKENDS)"
+# The middle ground of docs/middle-ground.md, measured.  COLUMNS: native, container ...; all when empty.
+.PHONY: report
+report: images
+	@tests/rig/middle/run "$(COLUMNS)"
 rig: images
 	@[ -n "$(SCENARIO)" ] || { echo "make rig: say which: make rig SCENARIO=name (make rig-list)" >&2; exit 2; }
 	@tests/rig/rig run $(SCENARIO) $(if $(ICOUNT),--icount)
@@ -331,13 +336,14 @@ evil-blk evil-net: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@tests/side-by-side 2 $(foreach b,build/asan/bin $(B)/bin,'env BIN=$b tests/evil/$(@:evil-%=%).sh')
 
-# The latency report in a browser.  Not in make check: Chromium is 300 MB (make deps-report).
+# The latency report in a browser, and the middle ground's if there is one.  Not in make check: Chromium is 300 MB (make deps-report).
 .PHONY: report-check deps-report
 deps-report:
 	@$(MAKE) --no-print-directory deps DEPS=chromium
 report-check: $(B)/test/test_latency
 	@DRVDOM_REPORT=build/report.html $(B)/test/test_latency >/dev/null
 	@tests/report/browser build/report.html
+	@[ ! -e build/report/report.html ] || tests/report/browser build/report/report.html bars
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
 .PHONY: bench bench-qdisk bench-net bench-limits bench-stages

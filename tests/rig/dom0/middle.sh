@@ -1,0 +1,181 @@
+# What `make report` measures, the same in every column; docs/middle-ground.md says why.  The column's scenario
+# says where the work is done (in_place 'commands' SECONDS), on which disk (DISK), and how processor time is
+# counted (spent: lines "WHO NANOSECONDS").  Figures: ROW.WHAT VALUE UNIT.
+# shellcheck shell=dash disable=SC2154,SC3043
+
+# Some are for processors of another kind and refuse; whether the device is there is asked afterwards.
+load_drivers() {        # DIRECTORY: /rig/drivers, of `files: drivers`
+    while read -r ko; do
+        ko=${ko%.ko}
+        grep -q "^$(echo "$ko" | tr - _) " /proc/modules || insmod "$1/lib/modules/$ko.ko" || say "insmod $ko failed"
+    done <"$1/lib/modules.list"
+}
+
+# A row that this column cannot have: the reason takes the figure's place.
+missing() {     # ROW REASON
+    figure "$1" missing "$2"
+}
+
+# --- cost: instructions of all who take part, per operation -----------------------------------------
+
+# run_counted METER FILE 'commands': by how much they move the meter, into FILE; their output into /tmp/out
+run_counted() {
+    $1 >/tmp/before
+    in_place "$3" 120 >/tmp/out || fail "exit status $? of: $3: $(cat /tmp/out)"
+    $1 >/tmp/after
+    awk 'NR == FNR { was[$1] = $2; next } { print $1, $2 - was[$1] }' /tmp/before /tmp/after >"$2"
+}
+
+# work ROW OPS 'command': @ is its number of operations.  It is done twice, and the difference of many and few
+# operations is what operations cost; one instruction is one nanosecond here.
+work() {
+    local row=$1 many=$2 few=$(($2 / 16))
+    waiting "$row"
+    run_counted spent /tmp/few "$(echo "$3" | sed "s/@/$few/")"
+    run_counted spent /tmp/many "$(echo "$3" | sed "s/@/$many/")"
+    waiting -
+    awk -v row="$row" -v ops=$((many - few)) 'NR == FNR { few[$1] = $2; next }
+        { cost = ($2 - few[$1]) / ops; sum += cost; n++
+          if (n > 1 || $1 != "all") printf "RIG-FIGURE %s.cost.%s %.1f instructions\n", row, $1, cost }
+        END { printf "RIG-FIGURE %s.cost %.1f instructions\n", row, sum }' /tmp/few /tmp/many
+}
+# out ROW WHAT UNIT FIELD: a field of what the measuring program has said
+out() {
+    figure "$1.$2" "$(cut -d' ' -f"$4" /tmp/out)" "$3"
+}
+
+processor_work() {
+    work cpu 20000 '/load/cpuload cpu @'
+    work memory 256 '/load/cpuload memory @'
+    work pages 32768 '/load/cpuload pages @'
+    work process 256 '/load/cpuload process @'
+}
+
+disk_row() {    # ROW OPS HOW BLOCK DEPTH
+    work "$1" "$2" "/load/blkload $3 $DISK $4 $5 @"
+    out "$1" mean us 1
+    out "$1" rate 1/s 5
+}
+disk_work() {
+    in_place "/load/blkload verify $DISK 8" 60 || fail "the disk gives other bytes back than it got"
+    disk_row read-4k-qd1 4096 randread 4096 1
+    disk_row write-4k-qd1 4096 randwrite 4096 1
+    disk_row read-4k-qd32 8192 randread 4096 32
+    disk_row write-4k-qd32 8192 randwrite 4096 32
+    disk_row read-128k 1024 read 131072 8
+    disk_row write-128k 1024 write 131072 8
+}
+
+net_work() {
+    in_place "/load/netload echo 10.0.2.100 1" 60 || fail "the echo outside gives other bytes back than it got"
+    work net-stream 16 '/load/netload stream 10.0.2.100 @'
+    out net-stream rate MiB/s 1
+    work net-rr 1024 '/load/netload rr 10.0.2.100:7 @'
+    out net-rr mean us 1
+    work net-packets 4096 '/load/netload icmp 10.0.2.2 @'
+    out net-packets rate 1/s 1
+    out net-packets lost packets 2
+}
+
+# --- crossings: of privileges and address spaces, per operation ------------------------------------------
+# The column says how they are counted: `crossed` prints "WHAT COUNT" lines, which only grow.
+
+crossings() {   # ROW 'command'
+    waiting "crossings of $1"
+    run_counted crossed /tmp/few "$(echo "$2" | sed "s/@/32/")"
+    run_counted crossed /tmp/many "$(echo "$2" | sed "s/@/288/")"
+    waiting -
+    awk -v row="$1" 'NR == FNR { few[$1] = $2; next }
+        { printf "RIG-FIGURE crossings.%s.%s %.2f 1/op\n", row, $1, ($2 - few[$1]) / 256 }' /tmp/few /tmp/many
+}
+all_crossings() {
+    crossings read "/load/blkload randread $DISK 4096 1 @"
+    crossings rr '/load/netload rr 10.0.2.100:7 @'
+}
+# A Linux's own count: system calls by a trace event, interrupts and switches between tasks (idle is one) by /proc.
+TRACE=/sys/kernel/tracing/events/raw_syscalls/sys_enter
+crossed_linux() {
+    [ -e $TRACE ] || mount -t tracefs tracefs /sys/kernel/tracing
+    grep -q '^hist' $TRACE/trigger || echo 'hist:keys=id' >$TRACE/trigger
+    awk '/Hits:/ { print "system-calls", $2 } /^intr/ { print "interrupts", $2 } /^ctxt/ { print "task-switches", $2 }' \
+        $TRACE/hist /proc/stat
+}
+
+# --- instances: what a platform starts for each customer ------------------------------------------------
+# The column says how: instance_start I (returns at once or when it runs), instance_up I (waits until its first
+# program runs), memory_free (KiB that new instances can have).
+
+now_ns() {
+    awk '/^now at/ { print $3; exit }' /proc/timer_list
+}
+start_instances() {     # ROW FIRST LAST: all at once, under load; ms until the last of them is up
+    local row=$1 i=$2 began
+    waiting "$row"
+    began=$(now_ns)
+    while [ "$i" -le "$3" ]; do
+        instance_start "$i"
+        i=$((i + 1))
+    done
+    i=$2
+    while [ "$i" -le "$3" ]; do
+        instance_up "$i"
+        i=$((i + 1))
+    done
+    figure "$row" "$(awk -v a="$began" -v b="$(now_ns)" 'BEGIN { printf "%.1f", (b - a) / 1e6 }')" ms
+    waiting -
+}
+instances() {
+    local before each
+    in_place "(while :; do /load/blkload randread $DISK 4096 4 256; done) >/dev/null 2>&1 & echo \$! >/tmp/load.pid" 10
+    start_instances start.one 1 1
+    before=$(memory_free)
+    start_instances start.eight 2 9
+    each=$(((before - $(memory_free)) / 8))
+    in_place "kill \$(cat /tmp/load.pid)" 10
+    if [ $each -le 0 ]; then
+        missing memory.instance "eight instances took no memory that could be seen"
+        missing memory.fit "eight instances took no memory that could be seen"
+        return
+    fi
+    figure memory.instance $each KiB
+    figure memory.fit $((before / each)) instances
+}
+linux_memory_free() {
+    sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo
+}
+# file_up FILE: until it is there
+file_up() {
+    local n=0
+    until [ -e "$1" ]; do
+        n=$((n + 1))
+        [ $n -lt 20000 ] || fail "nothing has made $1"
+        usleep 1000
+    done
+}
+
+# --- the column's own Linux ----------------------------------------------------------------------------
+
+# Processor time used so far where Linux has the machine to itself: all that was not idle.  For plain Linux.
+spent_linux() {
+    awk '/^now at/ { now = $3 } /\.idle_sleeptime|\.iowait_sleeptime/ { sub(/.*: */, ""); idle += $1 }
+        END { printf "all %.0f\n", now - idle }' /proc/timer_list
+}
+
+# What whoever sits in the place can ask of the kernel that has the drivers: all its system calls, when no filter is on.
+surface_linux() {
+    local all filter
+    all=$(grep ' __x64_sys_[a-z0-9_]*$' /proc/kallsyms | grep -vc ni_syscall)
+    filter=$(in_place 'sed -n "s/^Seccomp:[^0-9]*//p" /proc/self/status' 10)
+    [ "$filter" = 0 ] || fail "a filter of system calls is on: $filter"
+    figure surface text "$all system calls with all their ioctls${1-}"
+}
+kernel_linux() {
+    figure kernels text "one for all, the host's own: $(uname -r) here, $(in_place 'uname -r' 10) in an instance"
+}
+
+# The NIC's address when the machine itself has it.
+net_here() {
+    ip addr add "$OUTSIDE_ADDR.15/24" dev "$1"
+    ip link set "$1" up
+    wait_for 20 "the gateway to answer" ping -c 1 -W 1 "$OUTSIDE_GATEWAY"
+}

@@ -1,0 +1,40 @@
+# summary: make report's column native: the measured work on plain Linux, no hypervisor
+# timeout: 240
+# machine: linux
+# mem: 3584
+# files: load drivers tests/rig/dom0/middle.sh
+# shellcheck shell=dash disable=SC2034
+. /rig/tests/rig/dom0/middle.sh
+
+in_place() {
+    sh -c "$1" 2>&1
+}
+spent() {
+    spent_linux
+}
+crossed() {
+    crossed_linux
+}
+memory_free() {
+    linux_memory_free
+}
+# An instance is a process here.
+instance_start() {
+    sh -c "echo up >/tmp/up.$1; exec sleep 100000" >/dev/null 2>&1 &
+}
+instance_up() {
+    file_up "/tmp/up.$1"
+}
+DISK=/dev/nvme0n1
+
+(cd / && cpio -i -d -u </rig/load.cpio 2>/dev/null) || fail "cannot unpack load.cpio"
+load_drivers /rig/drivers
+wait_for 20 "the disk" test -b $DISK
+net_here eth0
+processor_work
+disk_work
+net_work
+all_crossings
+surface_linux
+kernel_linux
+instances
