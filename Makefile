@@ -242,7 +242,7 @@ help:
 ## make bench      figures on fakexen (root): drvdom-blkback against QEMU's qdisk, netback, and bare loops;   make mutants-blk  tests of the tests
 ## make unit       unit tests only;   make lint   lints only
 ## make model      Spin models of re-attach and of the ring's wake-ups, whole and broken;  model-full   larger
-## make report-check  the latency report in headless Chromium (make deps-report)
+## make report-check  the pages of latency and of make report in headless Chromium (make deps-report)
 ## make fuzz       libFuzzer on what decodes peers' bytes, FUZZ_SECONDS=60 each
 ## make install    programs, manual, completion and units below $(PREFIX); MODE=release is meant
 ## make clean      remove build/
@@ -336,13 +336,14 @@ evil-blk evil-net: bins fakexen
 	@$(MAKE) --no-print-directory MODE=asan bins
 	@tests/side-by-side 2 $(foreach b,build/asan/bin $(B)/bin,'env BIN=$b tests/evil/$(@:evil-%=%).sh')
 
-# The latency report in a browser, and the middle ground's if there is one.  Not in make check: Chromium is 300 MB (make deps-report).
+# The latency report in a browser, and the middle ground's: a made-up one, and what was measured if there is one.  Not in make check: Chromium is 300 MB (make deps-report).
 .PHONY: report-check deps-report
 deps-report:
 	@$(MAKE) --no-print-directory deps DEPS=chromium
 report-check: $(B)/test/test_latency
 	@DRVDOM_REPORT=build/report.html $(B)/test/test_latency >/dev/null
 	@tests/report/browser build/report.html
+	@tests/report/middle
 	@[ ! -e build/report/report.html ] || tests/report/browser build/report/report.html bars
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
