@@ -8,6 +8,6 @@
 typedef int verb_fn(int argc, char **argv);
 
 verb_fn v_create, v_destroy, v_list, v_usage, v_limit, v_fault, v_flip, v_introduce, v_attach_vbd;
-verb_fn v_attach_qdisk, v_attach_vif, v_detach, v_devices_gone, v_forget, v_xs, v_hold;
+verb_fn v_attach_qdisk, v_attach_vif, v_cycle_vbd, v_detach, v_devices_gone, v_forget, v_xs, v_hold;
 
 #endif

@@ -175,6 +175,23 @@ static unsigned devid_of(const char *s)
     return strncmp(s, "xvd", 3) == 0 ? 202u << 8 | (unsigned)(s[3] - 'a') << 4 : (unsigned)atoi(s);
 }
 
+static int attach_and_wait(struct device *d)
+{
+    char *why;
+    int rc;
+
+    if (store_transaction(write_device, d))
+        return 1;
+    rc = store_wait(d->back, "2", false, INIT_TIMEOUT_S);
+    if (rc == 0)
+        return 0;
+    why = store_read(d->back, "hotplug-error");
+    warnx("%s: %s%s%s", d->back, rc == 2 ? "backend refuses" : "timed out waiting for state 2",
+          why ? ": " : "", why ? why : "");
+    free(why);
+    return 1;
+}
+
 static int attach(const char *kind, const char *back_kind, int argc, char **argv)
 {
     struct device d = {.kind = kind,
@@ -185,19 +202,9 @@ static int attach(const char *kind, const char *back_kind, int argc, char **argv
                        .target = argv[3],
                        .extra = argv + 4,
                        .nextra = argc - 4};
-    char *why;
-    int rc;
 
     paths(&d);
-    if (store_transaction(write_device, &d))
-        return 1;
-    rc = store_wait(d.back, "2", false, INIT_TIMEOUT_S);
-    if (rc == 0)
-        return 0;
-    why = store_read(d.back, "hotplug-error");
-    warnx("%s: %s%s%s", d.back, rc == 2 ? "backend refuses" : "timed out waiting for state 2",
-          why ? ": " : "", why ? why : "");
-    return 1;
+    return attach_and_wait(&d);
 }
 
 int v_attach_vbd(int argc, char **argv)
@@ -274,6 +281,44 @@ int v_detach(int argc, char **argv)
 
     paths(&d);
     return device_remove(&d, false, argc > 4 ? atoi(argv[4]) : DESTROY_TIMEOUT_S);
+}
+
+static int cycle(struct device *d)
+{
+    paths(d);
+    if (attach_and_wait(d))
+        return 1;
+    if (store_wait(d->back, "4", false, INIT_TIMEOUT_S)) {
+        warnx("%s: did not become Connected", d->back);
+        return 1;
+    }
+    return device_remove(d, false, DESTROY_TIMEOUT_S);
+}
+
+/*
+ * TIMES GUEST DD DEVID,DEVID... PARAMS [KEY=VALUE...]: attach, wait until it is Connected, detach,
+ * without a process for each. One DEVID after the other, round and round: a guest may take what
+ * comes back at once for what has gone.
+ */
+int v_cycle_vbd(int argc, char **argv)
+{
+    const char *name = argv[3];
+    int rc = 0;
+
+    for (int n = atoi(argv[0]); n > 0 && rc == 0; n--) {
+        struct device d = {.kind = "vbd",
+                           .guest = (unsigned)atoi(argv[1]),
+                           .dd = (unsigned)atoi(argv[2]),
+                           .devid = devid_of(name),
+                           .target = argv[4],
+                           .extra = argv + 5,
+                           .nextra = argc - 5};
+
+        rc = cycle(&d);
+        name = strchr(name, ',');
+        name = name ? name + 1 : argv[3];
+    }
+    return rc;
 }
 
 /* The first device of a domain that libxl knows of; false when there is none. */

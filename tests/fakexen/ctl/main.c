@@ -31,6 +31,8 @@ static const struct verb {
     {"attach-vbd", v_attach_vbd, 4, "attach-vbd GUEST DD DEVID PARAMS [KEY=VALUE...]"},
     {"attach-qdisk", v_attach_qdisk, 4, "attach-qdisk GUEST DD DEVID aio:PATH [KEY=VALUE...]"},
     {"attach-vif", v_attach_vif, 4, "attach-vif GUEST DD DEVID BRIDGE [KEY=VALUE...]"},
+    {"cycle-vbd", v_cycle_vbd, 5,
+     "cycle-vbd TIMES GUEST DD DEVID[,DEVID...] PARAMS [KEY=VALUE...]"},
     {"devices-gone", v_devices_gone, 1, "devices-gone DOMID [SECONDS]"},
     {"forget", v_forget, 1, "forget DOMID"},
     {"xs", v_xs, 2,

@@ -105,36 +105,41 @@ static int64_t now_ms(void)
 }
 
 /* -1: not yet */
-static int looked(const char *dir, const char *state, bool gone)
+static int looked_state(const char *dir, const char *state)
 {
-    unsigned n;
-    char **ls = xs_directory(store_open(), XBT_NULL, dir, &n), *is;
-    int rc = -1;
+    char *is = store_read(dir, "state");
+    int rc = is ? strcmp(is, state) == 0 ? 0 : -1 : 2;
 
-    if (gone)
-        rc = ls ? -1 : 0;
-    free(ls);
-    if (gone)
-        return rc;
-    is = store_read(dir, "state");
-    rc = is ? strcmp(is, state) == 0 ? 0 : -1 : 2;
     free(is);
     return rc;
 }
 
+static int looked_gone(const char *dir)
+{
+    unsigned n;
+    char **ls = xs_directory(store_open(), XBT_NULL, dir, &n);
+
+    free(ls);
+    return ls ? -1 : 0;
+}
+
+/* As libxl, of a state only that one node is watched: a backend that starts writes thirty others.
+ */
 int store_wait(const char *dir, const char *state, bool gone, int seconds)
 {
     struct xs_handle *xs = store_open();
     struct pollfd p = {.fd = xs_fileno(xs), .events = POLLIN};
     int64_t end = now_ms() + (int64_t)seconds * 1000;
+    char path[512];
     int rc;
 
-    if (!xs_watch(xs, dir, "wait"))
-        err(1, "watch %s", dir);
-    while ((rc = looked(dir, state, gone)) < 0 && now_ms() < end) {
+    snprintf(path, sizeof(path), "%s%s", dir, gone ? "" : "/state");
+    if (!xs_watch(xs, path, "wait"))
+        err(1, "watch %s", path);
+    while ((rc = gone ? looked_gone(dir) : looked_state(dir, state)) < 0 && now_ms() < end) {
         poll(&p, 1, 100);
         free(xs_check_watch(xs));
     }
-    xs_unwatch(xs, dir, "wait");
+    xs_unwatch(xs, path, "wait");
     return rc < 0 ? 1 : rc;
 }
