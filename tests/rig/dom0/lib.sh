@@ -64,15 +64,16 @@ elapsed() {
 
 # --- waiting --------------------------------------------------------------------------------------
 
-# wait_for SECONDS "what" COMMAND...: asks again 20 times a second
+# wait_for SECONDS "what" COMMAND...: asks again 20 times a second.  POLL_MS=250 before it: less often, where asking
+# takes the processor from those that are waited for and measured.
 wait_for() {
-    local secs=$1 what=$2 n=0
+    local secs=$1 what=$2 n=0 poll_ms=${POLL_MS:-50}
     shift 2
     waiting "$what"
     while ! "$@" >/dev/null 2>&1; do
         n=$((n + 1))
-        [ $n -gt $((secs * 20)) ] && fail "after $secs s still waiting for $what"
-        usleep 50000
+        [ $((n * poll_ms)) -gt $((secs * 1000)) ] && fail "after $secs s still waiting for $what"
+        usleep $((poll_ms * 1000))
     done
     waiting -
 }

@@ -218,7 +218,7 @@ kill_daemons() {        # COUNT: of drvdomd, each adopting the four devices of t
         n=$((n + 1))
         served=$(log_count 'served again')
         test_kill drvdomd
-        wait_for 30 "every device to be adopted" logged 'served again' $((served + ${DEVICES:-4}))
+        POLL_MS=250 wait_for 30 "every device to be adopted" logged 'served again' $((served + ${DEVICES:-4}))
         sleep 0.3
     done
     load_running
@@ -286,7 +286,7 @@ domain_dies() {         # HOW
     panic) xl sysrq dd c || fail "xl sysrq dd c" ;;
     hang) test_kill hang ;;
     esac
-    wait_for 120 "the driver domain to answer again ($1)" answers_again "$before"
+    POLL_MS=250 wait_for 120 "the driver domain to answer again ($1)" answers_again "$before"
     assert_eq "the driver domain's number" "$(domid dd)" "$id"
     load_running
     say "$1: noticed after $(noticed_after "$at") ms; $(grep 'outage of' $GUARD_LOG | tail -n 1 | sed 's/.*guard: //')"
