@@ -16,6 +16,7 @@
 #include "transport/base/ticks.h"
 #include "transport/xen/stamp.h"
 #include "transport/xen/teststep.h"
+#include "transport/xen/worker_loop.h"
 
 /* ---- lists and states ---- */
 
@@ -161,6 +162,8 @@ static void tell_first_answer(struct blk_queue *q)
              (unsigned long long)(clock_ns() - q->lost_ns) / 1000,
              q->awaited ? "" : ", asked for after it was served again");
     q->lost_ns = 0;
+    if (q->awaited)
+        worker_lower_priority();
 }
 
 /* Shows all answers at once and kicks the guest once, if it asked for it. */

@@ -172,7 +172,9 @@ static void serve(struct blk_queue *q)
         io_replay(q);
         q->resume = false;
     }
-    worker_lower_priority();
+    /* A guest that waits has its first answer before others get their turn. */
+    if (!q->lost_ns || !q->awaited)
+        worker_lower_priority();
     for (;;) {
         rc = wait_for(&q->wait, disk_may_sleep(&q->disk) && sleepy, sleep_ns(q));
         if (rc) {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "transport/base/log.h"
 
 /* When so many have ended by themselves no more are started, until a worker serves. */
-enum { LOST_MAX = 4 };
+enum { LOST_MAX = 4, SPARE_NICE = 5 };
 static const uint64_t NEXT_NS = UINT64_C(5000000);
 
 /* DRVDOM_SPARES is for tests that look at every process. */
@@ -59,6 +60,16 @@ static bool is_used(const struct drvdomd *d, const struct backend_class *class)
     return false;
 }
 
+/* drvdomd's own priority is above that of workers that serve (drvdom-init), and a worker has it
+ * from its first task until its guest has an answer. One that is only being started in reserve has
+ * less than those that serve: starting takes longer than taking up a ring, and neither who dies
+ * meanwhile nor the guest that has just lost a worker is to wait for it. */
+static void set_urgent(const struct spare *s, bool urgent)
+{
+    if (setpriority(PRIO_PROCESS, (id_t)s->pid, urgent ? getpriority(PRIO_PROCESS, 0) : SPARE_NICE))
+        log_warn("%s: priority: %s", s->program, strerror(errno));
+}
+
 static bool start(struct drvdomd *d, struct spare *s, const struct backend_class *class)
 {
     *s = (struct spare){.program = class->worker};
@@ -87,8 +98,10 @@ static void refill(void *arg)
             if (s->pid || !used || i >= wanted() || busy || d->spares_lost >= LOST_MAX)
                 continue;
             /* Refused, of memory or processes: the next worker that is needed asks again. */
-            if (start(d, s, watch_class(c)))
+            if (start(d, s, watch_class(c))) {
+                set_urgent(s, false);
                 spare_refill(d, NEXT_NS);
+            }
             return;
         }
     }
@@ -143,6 +156,7 @@ bool spare_take(struct drvdomd *d, const char *program, pid_t *pid, int *sock)
 
     if (!s)
         return false;
+    set_urgent(s, true);
     *pid = s->pid;
     *sock = s->sock;
     s->pid = 0;
