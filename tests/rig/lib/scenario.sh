@@ -46,6 +46,10 @@ files_for() {
             make_domain jumbo --nic driver:e1000e
             stage_driver_domain "$stage" image-jumbo
             ;;
+        delay-domain)
+            make_domain delay
+            stage_driver_domain "$stage" image-delay
+            ;;
         nettools)
             optional_image nettools
             cp "$IMG/guest-net.cpio" "$stage/"
