@@ -347,7 +347,7 @@ report-check: $(B)/test/test_latency
 	@[ ! -e build/report/report.html ] || tests/report/browser build/report/report.html bars
 
 # --- benchmarks: figures, never a pass or fail by time -----------------------------------------------
-.PHONY: bench bench-qdisk bench-net bench-limits bench-stages
+.PHONY: bench bench-qdisk bench-net bench-scale bench-limits bench-stages
 bench: bench-limits bench-qdisk bench-net
 # What no backend can beat here: bare copies, a bare io_uring, bare TAPs.
 bench-limits:
@@ -369,6 +369,10 @@ bench-qdisk: fakexen
 bench-net: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
 	@tests/bench/net
+# What a device costs that nobody uses, in a driver domain of up to 64 guests.  Minutes.
+bench-scale: fakexen
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins
+	@tests/bench/scale
 # What the stages of latency cost, against programs without them.
 bench-stages: fakexen
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=release bins build/release/bench/stamps
