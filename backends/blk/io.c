@@ -5,7 +5,7 @@
  *
  * #syscalls ioctl(IOCTL_EVTCHN_NOTIFY)
  */
-#include "backends/blk/queue.h"
+#include "backends/blk/io.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,9 +16,8 @@
 #include "transport/base/ticks.h"
 #include "transport/xen/stamp.h"
 #include "transport/xen/teststep.h"
-#include "transport/xen/worker_loop.h"
 
-/* ---- lists and states ---- */
+/* ---- lists ---- */
 
 void io_list_init(struct io_list *l)
 {
@@ -31,172 +30,6 @@ void io_list_add(struct io_list *l, struct io_req *r)
     r->next = NULL;
     *l->tail = r;
     l->tail = &r->next;
-}
-
-static void list_push(struct io_list *l, struct io_req *r)
-{
-    r->next = l->head;
-    l->head = r;
-    if (!r->next)
-        l->tail = &r->next;
-}
-
-static struct io_req *list_take(struct io_list *l)
-{
-    struct io_req *r = l->head;
-
-    if (r) {
-        l->head = r->next;
-        if (!l->head)
-            l->tail = &l->head;
-    }
-    return r;
-}
-
-/* The only place that changes a state.  A wrong edge is our bug: better dead than data lost. */
-static void set_state(struct io_req *r, enum io_state to)
-{
-#define TO(s) (1u << IO_##s)
-    static const unsigned edges[IO_STATES] = {
-        [IO_FREE] = TO(TAKEN),
-        [IO_TAKEN] = TO(COPYING) | TO(ON_DISK) | TO(ANSWERED),
-        [IO_COPYING] = TO(TAKEN) | TO(ON_DISK) | TO(ANSWERED),
-        [IO_ON_DISK] = TO(ON_DISK) | TO(COPYING) | TO(ANSWERED),
-        [IO_ANSWERED] = TO(FREE),
-    };
-#undef TO
-
-    assert(edges[r->state] >> to & 1);
-    r->state = to;
-}
-
-static uint32_t index_of(const struct blk_queue *q, const struct io_req *r)
-{
-    return (uint32_t)(r - q->reqs);
-}
-
-/* ---- answering ---- */
-
-static void put(struct blk_queue *q, const struct blkif_rsp *rsp)
-{
-    uint8_t slot[STAMP_SLOT] = {0};
-
-    if (!q->stamps) {
-        ring_back_put(&q->ring, rsp, sizeof(*rsp));
-        return;
-    }
-    memcpy(slot, rsp, sizeof(*rsp));
-    stamp_put(slot, ticks_now());
-    ring_back_put(&q->ring, slot, sizeof(slot));
-}
-
-static void answer(struct blk_queue *q, struct io_req *r, int16_t status)
-{
-    struct blkif_rsp rsp = {.id = r->plan.id, .op = r->plan.rsp_op, .status = status};
-
-    set_state(r, IO_ANSWERED);
-    r->status = status;
-    rmw_leave(q, r);
-    data_release(q, r);
-    if (q->barrier == r) {
-        q->barrier = NULL;
-        q->barrier_begun = false;
-    }
-    if (!q->ring_dead) {
-        journal_answer(&q->journal, index_of(q, r), q->ring.prod, status);
-        put(q, &rsp);
-        teststep(STEP_ANSWERED);
-    }
-    io_list_add(&q->answered, r);
-}
-
-/* Time stamps of two processors may differ by a little. */
-static uint64_t since(uint64_t then, uint64_t now)
-{
-    return now > then ? now - then : 0;
-}
-
-/* What one push adds to the device's counts, which its queues share. */
-struct tally {
-    uint64_t ops[STAT_OPS], bytes[STAT_OPS], errors[STAT_OPS];
-};
-
-static void count(struct blk_queue *q, const struct io_req *r, uint64_t now, struct tally *t)
-{
-    enum stat_op op = r->plan.action == REQ_READ    ? STAT_READ
-                      : r->plan.action == REQ_WRITE ? STAT_WRITE
-                                                    : STAT_OTHER;
-    struct hist *h = q->stats->stage[op];
-    uint64_t ready;
-
-    t->ops[op]++;
-    if (r->status != BLKIF_OKAY) {
-        t->errors[op]++;
-        return;
-    }
-    t->bytes[op] += r->len;
-    if (!STAGES || !r->taken_ns)
-        return;
-    if (r->disk_ns) {
-        ready = r->copied_ns ? r->copied_ns : r->done_ns;
-        hist_add_shared(&h[STAGE_GRANT], since(r->taken_ns, r->disk_ns) + since(r->done_ns, ready),
-                        1);
-        hist_add_shared(&h[STAGE_DEVICE], since(r->disk_ns, r->done_ns), 1);
-        hist_add_shared(&h[STAGE_ANSWER], since(ready, now), 1);
-    }
-    hist_add_shared(&h[STAGE_TOTAL], since(r->taken_ns, now), 1);
-}
-
-static void publish(struct dev_stats *s, const struct tally *t)
-{
-    for (unsigned op = 0; op < STAT_OPS; op++) {
-        stats_add(&s->ops[op], t->ops[op]);
-        stats_add(&s->bytes[op], t->bytes[op]);
-        stats_add(&s->errors[op], t->errors[op]);
-    }
-}
-
-static void tell_first_answer(struct blk_queue *q)
-{
-    log_info("first answer %llu us after the loss%s",
-             (unsigned long long)(clock_ns() - q->lost_ns) / 1000,
-             q->awaited ? "" : ", asked for after it was served again");
-    q->lost_ns = 0;
-    if (q->awaited)
-        worker_lower_priority();
-}
-
-/* Shows all answers at once and kicks the guest once, if it asked for it. */
-static void push(struct blk_queue *q)
-{
-    struct tally t = {{0}, {0}, {0}};
-    struct io_req *r;
-    int rc;
-
-    if (!q->answered.head)
-        return;
-    /* Before the guest is woken: on a shared processor it would run now, on our account. */
-    q->now_ns = stage_clock_ns(q);
-    if (!q->ring_dead && ring_back_push(&q->ring)) {
-        teststep(STEP_BEFORE_NOTIFY);
-        stats_add(&q->stats->notifies, 1);
-        rc = evtchn_notify(&q->ev, q->port);
-        if (rc)
-            blk_queue_fault(q, rc, "event channel lost: %s", strerror(-rc));
-        teststep(STEP_AFTER_NOTIFY);
-    }
-    if (q->lost_ns)
-        tell_first_answer(q);
-    while ((r = list_take(&q->answered))) {
-        count(q, r, q->now_ns, &t);
-        journal_free(&q->journal, index_of(q, r));
-        set_state(r, IO_FREE);
-        q->timed -= r->taken_ns != 0;
-        list_push(&q->free, r); /* the last used is still in the cache */
-        q->in_flight--;
-    }
-    publish(q->stats, &t);
-    stats_cpu(q->stats, &q->cpu, q->now_ns);
 }
 
 /* ---- the disk ---- */
@@ -273,7 +106,7 @@ static void advance(struct blk_queue *q, struct io_req *r)
             break;
         }
     }
-    answer(q, r, BLKIF_OKAY);
+    io_answer(q, r, BLKIF_OKAY);
 }
 
 /* ---- copies ---- */
@@ -284,7 +117,7 @@ static void refuse(struct blk_queue *q, struct io_req *r, enum req_verdict v)
 {
     log_peer("request refused: %s", req_reason(v));
     r->plan.action = REQ_NONE;
-    answer(q, r, req_status(v));
+    io_answer(q, r, req_status(v));
 }
 
 /* The segments of an indirect request are here, in private memory, fetched once (B5). */
@@ -310,7 +143,7 @@ static void go_on(struct blk_queue *q, struct io_req *r)
     } else if (r->plan.action == REQ_WRITE) {
         advance(q, r);
     } else {
-        answer(q, r, BLKIF_OKAY);
+        io_answer(q, r, BLKIF_OKAY);
     }
 }
 
@@ -334,7 +167,7 @@ void io_copied(struct blk_queue *q, struct io_req *r)
         return;
     }
     log_peer("request refused: a granted page cannot be read or written");
-    answer(q, r, BLKIF_ERROR);
+    io_answer(q, r, BLKIF_ERROR);
 }
 
 /* ---- taking ---- */
@@ -503,7 +336,7 @@ static void answer_again(struct blk_queue *q, const struct journal_entry *e)
     take_in(q, r);
     (void)req_decode(&raw, &q->rules, &r->plan);
     r->plan.action = REQ_NONE;
-    answer(q, r, e->status);
+    io_answer(q, r, e->status);
 }
 
 static void carry_out_again(struct blk_queue *q, const struct journal_entry *e)
@@ -528,7 +361,7 @@ void io_replay(struct blk_queue *q)
             carry_out_again(q, &q->replay[i]);
     }
     resume_release(q);
-    push(q);
+    io_push(q);
     /* Answers may have been pushed by the dead worker and their event never sent. */
     rc = evtchn_notify(&q->ev, q->port);
     if (rc)
@@ -552,8 +385,8 @@ void io_disk_failed(struct blk_queue *q, struct io_req *r, int err)
     log_peer("disk: %s at sector %llu: %s", what[r->plan.action],
              (unsigned long long)r->plan.sector, strerror(-err));
     /* Only for a discard: a flush answered so is never sent again (blkfront). */
-    answer(q, r,
-           err == -EOPNOTSUPP && r->plan.action == REQ_DISCARD ? BLKIF_EOPNOTSUPP : BLKIF_ERROR);
+    io_answer(q, r,
+              err == -EOPNOTSUPP && r->plan.action == REQ_DISCARD ? BLKIF_EOPNOTSUPP : BLKIF_ERROR);
 }
 
 void io_disk_done(struct blk_queue *q, uint32_t index, int res)
@@ -602,7 +435,7 @@ bool io_sweep(struct blk_queue *q)
     /* Twice at most: the first round may bring segments whose data the second one copies. */
     while (q->batch.count > 0)
         data_run(q);
-    push(q);
+    io_push(q);
     return more || barrier_is_due(q) || q->rmw_due || (q->stalled.head && q->pool.taken == 0);
 }
 

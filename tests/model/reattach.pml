@@ -1,6 +1,6 @@
 /*
  * Re-attach of a block ring: a worker may die between any two stores, a successor takes up its ring and
- * journal (backends/blk/io.c, resume.c; transport/xen/journal.c, ring.c).  Each STEP is one store that
+ * journal (backends/blk/io.c, io_answer.c, resume.c; transport/xen/journal.c, ring.c).  Each STEP is one store that
  * others can see, or a private one; before each the worker may die.
  *
  * Checked: every request is carried out before it is answered, answered once, not carried out after
