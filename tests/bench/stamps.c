@@ -1,7 +1,7 @@
 /*
  * What one measured request costs more than one that is not: six readings of the clock and four
- * entries into histograms (backends/blk/io_answer.c: count()).  Prints nanoseconds: of the best of many
- * rounds, since all that can disturb makes it slower.
+ * entries into histograms (backends/blk/io_answer.c: count()).  Prints nanoseconds: of the best of
+ * many rounds, since all that can disturb makes it slower.
  */
 #include <stdio.h>
 #include <time.h>
