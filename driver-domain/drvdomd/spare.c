@@ -119,8 +119,11 @@ void spare_refill(struct drvdomd *d, uint64_t ns)
 void spare_fill(struct drvdomd *d)
 {
     for (unsigned c = 0; c < CLASSES; c++) {
-        for (unsigned i = 0; i < wanted(); i++)
-            (void)start(d, &d->spare[c][i], watch_class(c));
+        for (unsigned i = 0; i < wanted(); i++) {
+            /* The first one is waited for; the others are not to take its turn. */
+            if (start(d, &d->spare[c][i], watch_class(c)))
+                set_urgent(&d->spare[c][i], i == 0);
+        }
     }
 }
 
