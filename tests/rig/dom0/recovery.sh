@@ -238,14 +238,21 @@ percentiles() {
         fail "no measurement of $1"
 }
 
+first_answers() {       # DEVID LOG: one number per line
+    sed -n "s/.*blkback [0-9]*\/$1: first answer \([0-9]*\) us after the loss.\?\$/\1/p" "$2"
+}
+
 # outages: of workers, from drvdomd's noticing the loss
 outages() {
     set -- "$RIG_LOG/guest-dd.log"
     for kind in vbd vif; do
         sed -n "s/.*$kind .*: served again \([0-9]*\) us after the loss.*/\1/p" "$1" | percentiles $kind.served us
     done
-    # where a request waited for it; else nobody knows how long it would have
-    sed -n 's/.*first answer \([0-9]*\) us after the loss.\?$/\1/p' "$1" | percentiles vbd.first-answer us
+    # where a request waited for it; else nobody knows how long it would have.  And by disk, as one may itself be slow.
+    first_answers '[0-9]*' "$1" | percentiles vbd.first-answer us
+    for disk in 51712 51728; do
+        [ -z "$(first_answers $disk "$1")" ] || first_answers $disk "$1" | percentiles vbd.$disk.first-answer us
+    done
     awk '/taken up with/ { n++; busy += ($(NF - 3) > 0); all += $(NF - 3) }
         END { print n + 0 " rings taken up, " busy + 0 " with requests in flight, " all + 0 " of them" }' "$1" >/tmp/taken
     say "$(cat /tmp/taken)"
