@@ -242,7 +242,8 @@ static void on_outside(void *arg, uint32_t events)
     struct outside *o = arg;
 
     (void)events;
-    o->class->events_drain(o->watch.fd);
+    if (!o->class->events_drain(o->watch.fd))
+        return;
     for (unsigned i = 0; i < TABLE_MAX; i++) {
         if (o->d->dev[i] && o->d->dev[i]->class == o->class)
             o->d->dev[i]->dirty = true;

@@ -1,11 +1,14 @@
-/* The token bucket and the address filter. */
+/* The token bucket, the address filter, and what a link's news are about. */
 #include <check.h>
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/net/filter.h"
 #include "backends/net/rate.h"
+#include "backends/net/uplink.h"
 #include "backends/net/vlan.h"
 
 #define MS UINT64_C(1000000)
@@ -202,6 +205,59 @@ START_TEST(unicast_and_broadcast_pass)
 }
 END_TEST
 
+static struct {
+    struct nlmsghdr h;
+    struct ifinfomsg i;
+    char attrs[64];
+} news[2];
+
+static void put(struct rtattr *a, unsigned short type, const char *text)
+{
+    a->rta_type = type;
+    a->rta_len = (unsigned short)RTA_LENGTH(strlen(text) + 1);
+    memcpy(RTA_DATA(a), text, strlen(text) + 1);
+}
+
+/* News of a link of that name and, unless NULL, of that kind. */
+static void tell(unsigned n, const char *name, const char *kind)
+{
+    struct rtattr *a = IFLA_RTA(&news[n].i), *info;
+    unsigned len;
+
+    put(a, IFLA_IFNAME, name);
+    len = RTA_ALIGN(a->rta_len);
+    if (kind) {
+        info = (struct rtattr *)(void *)((char *)a + len);
+        put(RTA_DATA(info), IFLA_INFO_KIND, kind);
+        info->rta_type = IFLA_LINKINFO;
+        info->rta_len = (unsigned short)RTA_LENGTH(((struct rtattr *)RTA_DATA(info))->rta_len);
+        len += RTA_ALIGN(info->rta_len);
+    }
+    news[n].h.nlmsg_type = RTM_NEWLINK;
+    news[n].h.nlmsg_len = NLMSG_LENGTH(sizeof(news[n].i)) + len;
+}
+
+/* A guest's TAP is no uplink: its news, alone, are no reason to look at every device. */
+START_TEST(news_of_taps_are_none)
+{
+    tell(0, "vif7.0", "tun");
+    ck_assert(!uplink_tells(news, news[0].h.nlmsg_len));
+    news[0].h.nlmsg_type = RTM_DELLINK;
+    ck_assert(!uplink_tells(news, news[0].h.nlmsg_len));
+    ck_assert(!uplink_tells(news, 0));
+    tell(0, "enp0s1", NULL);
+    ck_assert(uplink_tells(news, news[0].h.nlmsg_len));
+    tell(0, "bond0", "bond");
+    ck_assert(uplink_tells(news, news[0].h.nlmsg_len));
+    /* Behind one of a TAP, and cut off. */
+    tell(0, "vif7.0", "tun");
+    tell(1, "enp0s1", NULL);
+    news[0].h.nlmsg_len = sizeof(news[0]);
+    ck_assert(uplink_tells(news, sizeof(news[0]) + news[1].h.nlmsg_len));
+    ck_assert(uplink_tells(news, sizeof(news[0]) + sizeof(news[1].h) / 2));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("net limits");
@@ -218,6 +274,7 @@ int main(void)
     tcase_add_test(t, unicast_and_broadcast_pass);
     tcase_add_test(t, filter_switched);
     tcase_add_test(t, vlans_of_a_port);
+    tcase_add_test(t, news_of_taps_are_none);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -85,9 +85,10 @@ struct backend_class {
     bool (*note)(void *dev, const void *note, size_t len, void *connect, size_t connect_len);
 
     /* A descriptor that becomes readable when something outside has changed for all devices of the
-     * class, or -errno; and its emptying.  May be NULL. */
+     * class, or -errno; and its emptying, false when devices need no look after all.  May be NULL.
+     */
     int (*events_open)(void);
-    void (*events_drain)(int fd);
+    bool (*events_drain)(int fd);
 
     /* Does the toolstack name another target now, where that means another medium?  exchange() then
      * lets go of the old one and opens it; when it cannot be had the drive is empty: -errno and
