@@ -8,14 +8,6 @@
 
 #include "backends/blk/queue.h"
 
-static inline void list_push(struct io_list *l, struct io_req *r)
-{
-    r->next = l->head;
-    l->head = r;
-    if (!r->next)
-        l->tail = &r->next;
-}
-
 static inline struct io_req *list_take(struct io_list *l)
 {
     struct io_req *r = l->head;

@@ -13,6 +13,14 @@
 #include "transport/xen/teststep.h"
 #include "transport/xen/worker_loop.h"
 
+static void list_push(struct io_list *l, struct io_req *r)
+{
+    r->next = l->head;
+    l->head = r;
+    if (!r->next)
+        l->tail = &r->next;
+}
+
 static void put(struct blk_queue *q, const struct blkif_rsp *rsp)
 {
     uint8_t slot[STAMP_SLOT] = {0};

@@ -61,6 +61,8 @@ struct bf_req evil_req(const struct bf_conn *c, uint8_t op, uint64_t sector, uns
 /* An indirect one of `nr` segments, whole pages of the first 32; they are listed in data page 40.
  */
 struct bf_req evil_indirect(struct evil *e, uint8_t inner, uint64_t sector, uint16_t nr);
+/* Answers, shorter than blkif.h has them. */
+enum { OKAY = BLKIF_RSP_OKAY, ERROR = BLKIF_RSP_ERROR, NOT_SUPPORTED = BLKIF_RSP_EOPNOTSUPP };
 /* Puts one and wants this answer (status, id and operation echoed). */
 enum row_result evil_one(struct evil *e, const struct bf_req *r, int status);
 /* Puts n, then takes n answers in any order; counts[status + 2] of okay, error, not supported.

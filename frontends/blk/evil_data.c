@@ -11,12 +11,6 @@
 #include "schema/vbd.h"
 #include "transport/base/log.h"
 
-enum {
-    OKAY = BLKIF_RSP_OKAY,
-    ERROR = BLKIF_RSP_ERROR,
-    NOT_SUPPORTED = BLKIF_RSP_EOPNOTSUPP,
-};
-
 /* A page granted to another domain, and one that may only be read. */
 static enum row_result foreign_and_readonly(struct evil *e, const void *foreign,
                                             uint32_t foreign_ref, const void *readonly,

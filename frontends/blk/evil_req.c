@@ -12,9 +12,6 @@
 #include "transport/base/log.h"
 
 enum {
-    OKAY = BLKIF_RSP_OKAY,
-    ERROR = BLKIF_RSP_ERROR,
-    NOT_SUPPORTED = BLKIF_RSP_EOPNOTSUPP,
     SEGMENT_PAGE = 40, /* where these tests keep the segments of indirect requests */
     FLIP_NS = 60000000,
 };

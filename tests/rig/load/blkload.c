@@ -23,25 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+
 enum { DEPTH_MAX = 64, BLOCK_MAX = 128 << 10, UNIT = 4096 };
 
 static int fd;
 static aio_context_t ctx;
 static uint64_t seed = 88172645463325252u, size;
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static uint64_t any(void)
 {

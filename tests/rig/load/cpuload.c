@@ -18,21 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+
 enum { MIB = 1 << 20, HALF = 8 * MIB, PAGE = 4096, BATCH = 256 };
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void cpu(uint64_t n)
 {

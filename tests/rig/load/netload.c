@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+
 enum {
     ANYBODY = 7,
     ECHO = 7001,
@@ -41,20 +43,6 @@ enum {
     BLOCK = 65536,
     WINDOW = 16
 };
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* host: NULL to serve, ADDRESS, or ADDRESS:PORT. */
 static int make(int type, const char *host, uint16_t port)
