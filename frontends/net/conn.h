@@ -82,7 +82,7 @@ enum { NF_HASH_KEY = 40, NF_HASH_MAPPING = 128 };
 struct nf_hash {
     uint8_t key[NF_HASH_KEY];
     uint32_t mapping[NF_HASH_MAPPING];
-    uint64_t set_ns;
+    bool settled; /* frames are judged by it */
 };
 
 struct nf_conn {

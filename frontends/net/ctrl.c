@@ -9,9 +9,13 @@
 #include "frontends/net/frame.h"
 #include "transport/base/log.h"
 
-enum { CTRL_SLOT = sizeof(struct xen_netif_ctrl_request), ANSWER_MS = 5000 };
-/* The mapping takes effect some time after it was set, frames on their way before it do later. */
-static const uint64_t SETTLED_NS = 1500000000;
+enum {
+    CTRL_SLOT = sizeof(struct xen_netif_ctrl_request),
+    ANSWER_MS = 5000,
+    /* A mapping takes effect some time after it was set, and moves flows from queue to queue: what
+       is on its way then may be overtaken. */
+    SETTLED_MS = 1500,
+};
 
 int nf_ctrl_make(struct nf_conn *c)
 {
@@ -82,6 +86,7 @@ int nf_hash_set(struct nf_conn *c)
     int rc = must(c, XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM, XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ,
                   0, 0);
 
+    h->settled = false;
     for (unsigned i = 0; i < NF_HASH_KEY; i++)
         h->key[i] = (uint8_t)(frame_random(&random) >> 16);
     for (unsigned i = 0; i < NF_HASH_MAPPING; i++)
@@ -97,7 +102,9 @@ int nf_hash_set(struct nf_conn *c)
     c->rules.hash = true; /* from the next answer on frames may have one */
     if (!rc)
         rc = must(c, XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS, 15, 0, 0);
-    h->set_ns = clock_ns();
+    if (!rc)
+        usleep(SETTLED_MS * 1000);
+    h->settled = !rc;
     return rc;
 }
 
@@ -128,12 +135,12 @@ bool nf_hash_ok(struct nf_conn *c, const struct nf_queue *q, const struct nf_rx 
     unsigned n;
 
     /* Others' frames are not judged, nor those that came before the hash was set. */
-    if (!frame_parse(x->data, x->len, x->meta.csum_blank, &s) || !c->hash.set_ns)
+    if (!frame_parse(x->data, x->len, x->meta.csum_blank, &s) || !c->hash.settled)
         return true;
     n = hashed_bytes(x, s.kind, bytes, &type);
     *why = n ? "no hash, or of another type" : "a hash of a frame that has none";
     if (has != (n > 0) || (has && x->hash_type != type))
-        return clock_ns() - c->hash.set_ns < SETTLED_NS;
+        return false;
     if (!n)
         return true;
     value = xen_netif_toeplitz_hash(c->hash.key, NF_HASH_KEY, bytes, n);
@@ -142,7 +149,7 @@ bool nf_hash_ok(struct nf_conn *c, const struct nf_queue *q, const struct nf_rx 
         return false;
     *why = "a frame in another queue than its hash is mapped to";
     if (c->hash.mapping[value % NF_HASH_MAPPING] != q->index)
-        return clock_ns() - c->hash.set_ns < SETTLED_NS;
+        return false;
     c->hashed++;
     return true;
 }

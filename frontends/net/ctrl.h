@@ -15,7 +15,8 @@ void nf_ctrl_release(struct nf_conn *c);
 int nf_ctrl_call(struct nf_conn *c, uint16_t type, uint32_t a, uint32_t b, uint32_t d,
                  uint32_t *data) must_check;
 
-/* Sets a hash of all types, with a key and a mapping of its own.  0 or -errno. */
+/* Sets a hash of all types, with a key and a mapping of its own, and waits 1.5 s until flows have
+ * moved to their queues.  0 or -errno. */
 int nf_hash_set(struct nf_conn *c) must_check;
 /* Does the frame have the hash that it must have (or none), and did it come in the queue that is
  * mapped to it?  False and *why. */
