@@ -51,7 +51,7 @@ int bench_run(struct bf_conn *c, const struct bench_options *o, struct bench_res
     int rc;
 
     if (!b)
-        return bf_fail(c, -ENOMEM, "no memory");
+        return front_fail(&c->f, -ENOMEM, "no memory");
     ticks_calibrate();
     ticks_calibrate();
     hist_reset(&c->returned);
@@ -63,8 +63,9 @@ int bench_run(struct bf_conn *c, const struct bench_options *o, struct bench_res
     b->load =
         (struct load){.c = c, .depth = o->depth, .next = next, .answered = answered, .arg = b};
     if (b->blocks == 0 || o->bytes % BF_SECTOR || o->bytes > c->indirect * BF_PAGE)
-        rc = bf_fail(c, -EINVAL, "requests of %u bytes do not fit (disk %llu sectors, %u segments)",
-                     o->bytes, (unsigned long long)left, c->indirect);
+        rc = front_fail(&c->f, -EINVAL,
+                        "requests of %u bytes do not fit (disk %llu sectors, %u segments)",
+                        o->bytes, (unsigned long long)left, c->indirect);
     else
         rc = load_run(&b->load);
     r->hist = b->load.hist;
@@ -72,7 +73,7 @@ int bench_run(struct bf_conn *c, const struct bench_options *o, struct bench_res
     r->bytes = b->load.bytes;
     r->ns = b->load.ended_ns - b->load.began_ns;
     if (!rc && r->ops == 0)
-        rc = bf_fail(c, -EIO, "not one request was answered");
+        rc = front_fail(&c->f, -EIO, "not one request was answered");
     free(b);
     return rc;
 }

@@ -2,101 +2,11 @@
 #include "frontends/blk/conn.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "frontends/blk/io.h"
 #include "schema/vbd.h"
 #include "transport/base/log.h"
-
-static const char STATE_TOKEN[] = "backend";
-
-int bf_fail(struct bf_conn *c, int err, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(c->why, sizeof(c->why), fmt, ap);
-    va_end(ap);
-    return err;
-}
-
-/* ---- states ---- */
-
-unsigned bf_state(struct bf_conn *c)
-{
-    uint32_t v;
-
-    return vbd_back_get_state(c->store, 0, c->back, &v) ? 0 : v;
-}
-
-int bf_set_state(struct bf_conn *c, unsigned state)
-{
-    int rc = vbd_front_set_state(c->store, 0, c->dir, state);
-
-    return rc ? bf_fail(c, rc, "cannot write state %u: %s", state, strerror(-rc)) : 0;
-}
-
-static void drop_store_events(struct bf_conn *c)
-{
-    char path[STORE_PATH_MAX], token[STORE_TOKEN_MAX];
-
-    while (store_next_event(c->store, path, token) > 0)
-        ;
-}
-
-int bf_sleep(struct bf_conn *c, unsigned ms)
-{
-    struct pollfd p[2] = {{.fd = store_fd(c->store), .events = POLLIN},
-                          {.fd = evtchn_fd(&c->ev), .events = POLLIN}};
-    int n = poll(p, 2, (int)ms);
-
-    if (p[0].revents)
-        drop_store_events(c);
-    return n;
-}
-
-int bf_await(struct bf_conn *c, unsigned wait, unsigned fatal, unsigned ms)
-{
-    uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
-
-    for (;;) {
-        unsigned s = bf_state(c);
-        uint64_t now = clock_ns();
-
-        if (wait >> s & 1)
-            return (int)s;
-        if (fatal >> s & 1)
-            return bf_fail(c, -ECONNREFUSED, "the backend went to state %u (%s)", s,
-                           xenbus_state_name(s));
-        if (now >= end)
-            return bf_fail(c, -ETIMEDOUT, "the backend stays in state %u (%s)", s,
-                           xenbus_state_name(s));
-        /* Only the store: events of a ring that is not in use yet would make this spin. */
-        struct pollfd p = {.fd = store_fd(c->store), .events = POLLIN};
-
-        if (poll(&p, 1, (int)((end - now) / 1000000) + 1) > 0)
-            drop_store_events(c);
-    }
-}
-
-static int walk(struct bf_conn *c, const struct profile_step *steps)
-{
-    for (unsigned i = 0; i < PROFILE_STEPS; i++) {
-        const struct profile_step *s = &steps[i];
-        int rc = 0;
-
-        if (s->write)
-            rc = bf_set_state(c, s->write);
-        if (!rc && s->wait)
-            rc = bf_await(c, s->wait, s->fatal, c->want.timeout_ms);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
 
 /* ---- what the backend offers ---- */
 
@@ -105,10 +15,10 @@ static int check_demands(struct bf_conn *c, const struct profile *p)
     char path[STORE_PATH_MAX];
 
     for (unsigned i = 0; i < PROFILE_KEYS && p->demands[i]; i++) {
-        schema_join(path, sizeof(path), c->back, p->demands[i]);
-        if (store_exists(c->store, 0, path) != 1)
-            return bf_fail(c, -EOPNOTSUPP, "%s wants key %s, which is not there", p->name,
-                           p->demands[i]);
+        schema_join(path, sizeof(path), c->f.back, p->demands[i]);
+        if (store_exists(c->f.store, 0, path) != 1)
+            return front_fail(&c->f, -EOPNOTSUPP, "%s wants key %s, which is not there", p->name,
+                              p->demands[i]);
     }
     return 0;
 }
@@ -116,61 +26,61 @@ static int check_demands(struct bf_conn *c, const struct profile *p)
 /* The disk itself.  A size that cannot be true is refused, for we would compute with it (F5). */
 static int read_disk(struct bf_conn *c, struct bf_offer *o)
 {
-    int rc = vbd_back_get_sectors(c->store, 0, c->back, &o->sectors);
+    int rc = vbd_back_get_sectors(c->f.store, 0, c->f.back, &o->sectors);
 
     if (!rc)
-        rc = vbd_back_get_sector_size(c->store, 0, c->back, &o->sector_size);
+        rc = vbd_back_get_sector_size(c->f.store, 0, c->f.back, &o->sector_size);
     if (!rc)
-        rc = vbd_back_get_info(c->store, 0, c->back, &o->info);
+        rc = vbd_back_get_info(c->f.store, 0, c->f.back, &o->info);
     if (!rc) {
-        rc = vbd_back_get_physical_sector_size(c->store, 0, c->back, &o->physical_size);
+        rc = vbd_back_get_physical_sector_size(c->f.store, 0, c->f.back, &o->physical_size);
         if (rc == -ENOENT) {
             o->physical_size = o->sector_size;
             rc = 0;
         }
     }
     if (!rc && o->sectors == 0)
-        return bf_fail(c, -EINVAL, "the backend's disk has no sectors");
+        return front_fail(&c->f, -EINVAL, "the backend's disk has no sectors");
     return rc;
 }
 
 static int read_discard(struct bf_conn *c, struct bf_offer *o)
 {
-    int rc = vbd_back_get_feature_discard(c->store, 0, c->back, &o->discard);
+    int rc = vbd_back_get_feature_discard(c->f.store, 0, c->f.back, &o->discard);
 
     if (rc || !o->discard)
         return rc;
-    rc = vbd_back_get_discard_granularity(c->store, 0, c->back, &o->discard_granularity);
+    rc = vbd_back_get_discard_granularity(c->f.store, 0, c->f.back, &o->discard_granularity);
     if (rc == -ENOENT) {
         o->discard_granularity = o->sector_size;
         rc = 0;
     }
     if (!rc)
-        rc = vbd_back_get_discard_alignment(c->store, 0, c->back, &o->discard_alignment);
+        rc = vbd_back_get_discard_alignment(c->f.store, 0, c->f.back, &o->discard_alignment);
     if (!rc)
-        rc = vbd_back_get_discard_secure(c->store, 0, c->back, &o->secure);
+        rc = vbd_back_get_discard_secure(c->f.store, 0, c->f.back, &o->secure);
     return rc;
 }
 
 static int read_features(struct bf_conn *c, struct bf_offer *o)
 {
-    int rc = vbd_back_get_feature_flush_cache(c->store, 0, c->back, &o->flush);
+    int rc = vbd_back_get_feature_flush_cache(c->f.store, 0, c->f.back, &o->flush);
 
     /* Absent means: does not have it. */
     if (rc == -ENOENT)
         rc = 0;
     if (!rc)
-        rc = vbd_back_get_feature_barrier(c->store, 0, c->back, &o->barrier);
+        rc = vbd_back_get_feature_barrier(c->f.store, 0, c->f.back, &o->barrier);
     if (rc == -ENOENT)
         rc = 0;
     if (!rc)
-        rc = vbd_back_get_feature_persistent(c->store, 0, c->back, &o->persistent);
+        rc = vbd_back_get_feature_persistent(c->f.store, 0, c->f.back, &o->persistent);
     if (!rc)
-        rc = vbd_back_get_feature_max_indirect_segments(c->store, 0, c->back, &o->indirect);
+        rc = vbd_back_get_feature_max_indirect_segments(c->f.store, 0, c->f.back, &o->indirect);
     if (!rc)
-        rc = vbd_back_get_multi_queue_max_queues(c->store, 0, c->back, &o->queues);
+        rc = vbd_back_get_multi_queue_max_queues(c->f.store, 0, c->f.back, &o->queues);
     if (!rc)
-        rc = vbd_back_get_max_ring_page_order(c->store, 0, c->back, &o->order);
+        rc = vbd_back_get_max_ring_page_order(c->f.store, 0, c->f.back, &o->order);
     return rc ? rc : read_discard(c, o);
 }
 
@@ -181,10 +91,10 @@ int bf_read_offer(struct bf_conn *c)
 
     if (!rc)
         rc = read_features(c, &o);
-    if (rc == -EINVAL && !c->why[0])
-        return bf_fail(c, rc, "backend: %s", schema_last_error());
+    if (rc == -EINVAL && !c->f.why[0])
+        return front_fail(&c->f, rc, "backend: %s", schema_last_error());
     if (rc)
-        return bf_fail(c, rc, "backend directory %s: %s", c->back, strerror(-rc));
+        return front_fail(&c->f, rc, "backend directory %s: %s", c->f.back, strerror(-rc));
     c->offer = o;
     return 0;
 }
@@ -204,11 +114,11 @@ static int choose(struct bf_conn *c)
     c->persistent = w->persistent && p->persistent && c->offer.persistent;
     if (w->all_or_nothing && (order < w->order || queues < w->queues || indirect < w->indirect ||
                               c->persistent != w->persistent))
-        return bf_fail(c, -EOPNOTSUPP,
-                       "less than wanted: order %u, %u queues, %u indirect segments, %s grants",
-                       order, queues, indirect, c->persistent ? "persistent" : "plain");
+        return front_fail(&c->f, -EOPNOTSUPP,
+                          "less than wanted: order %u, %u queues, %u indirect segments, %s grants",
+                          order, queues, indirect, c->persistent ? "persistent" : "plain");
     if (p->needs_512 && (c->offer.sector_size != 512 || c->offer.physical_size != 512))
-        return bf_fail(c, -EOPNOTSUPP, "%s needs sectors of 512 bytes", p->name);
+        return front_fail(&c->f, -EOPNOTSUPP, "%s needs sectors of 512 bytes", p->name);
     c->nr_queues = queues;
     c->indirect = MAX(indirect, (uint32_t)BF_SEGS_DIRECT);
     c->abi = p->protocol == PROTOCOL_X86_32 ? BF_ABI_X86_32 : w->abi;
@@ -232,28 +142,25 @@ static void set_base(struct ring *r, uint32_t base)
 
 static int make_queue(struct bf_conn *c, struct bf_queue *q)
 {
-    int port;
+    int rc;
 
-    q->ring_mem = share_pages(&c->share, c->back_domid, q->ring_pages, q->ref, true);
+    q->ring_mem = share_pages(&c->f.share, c->f.back_domid, q->ring_pages, q->ref, true);
     if (!q->ring_mem)
-        return bf_fail(c, -errno, "%u pages for a ring cannot be shared: %s", q->ring_pages,
-                       strerror(errno));
+        return front_fail(&c->f, -errno, "%u pages for a ring cannot be shared: %s", q->ring_pages,
+                          strerror(errno));
     ring_front_init(&q->ring, q->ring_mem, (size_t)q->ring_pages * SHARE_PAGE,
                     bf_slot_size(c->abi));
     if (c->want.ring_base)
         set_base(&q->ring, c->want.ring_base);
-    port = evtchn_offer(&c->ev, c->back_domid);
-    if (port < 0)
-        return bf_fail(c, port, "no event channel: %s", strerror(-port));
-    q->port = (uint32_t)port;
+    rc = front_port_open(&c->f, &q->port);
+    if (rc)
+        return rc;
     q->nr_slots = q->ring.slots;
     q->nr_free = q->in_flight = 0;
     for (uint32_t i = 0; i < q->nr_slots; i++) {
         q->slot[i] = (struct bf_slot){.page = -1};
         q->free[q->nr_free++] = (uint16_t)i;
     }
-    q->useless = 0;
-    q->unmask_at_ns = 0;
     return 0;
 }
 
@@ -267,12 +174,14 @@ static int make_pages(struct bf_conn *c)
 
     while (c->nr_pages < want) {
         uint32_t n = MIN(want - c->nr_pages, (uint32_t)CHUNK);
-        uint8_t *mem = share_pages(&c->share, c->back_domid, n, &c->page_ref[c->nr_pages], true);
+        uint8_t *mem =
+            share_pages(&c->f.share, c->f.back_domid, n, &c->page_ref[c->nr_pages], true);
 
         if (!mem && c->nr_pages >= CHUNK)
             break; /* fewer will do */
         if (!mem)
-            return bf_fail(c, -errno, "%u pages for data cannot be shared: %s", n, strerror(errno));
+            return front_fail(&c->f, -errno, "%u pages for data cannot be shared: %s", n,
+                              strerror(errno));
         for (uint32_t i = 0; i < n; i++) {
             c->page_free[c->nr_pages_free++] = (uint16_t)c->nr_pages;
             c->page[c->nr_pages++] = mem + (size_t)i * SHARE_PAGE;
@@ -299,11 +208,9 @@ int bf_prepare(struct bf_conn *c, const struct bf_want *w)
 
 static void release_queue(struct bf_conn *c, struct bf_queue *q)
 {
-    if (q->port)
-        (void)evtchn_unbind(&c->ev, q->port);
-    q->port = 0;
+    front_port_close(&c->f, &q->port);
     if (q->ring_mem)
-        (void)share_end(&c->share, q->ring_mem, q->ring_pages);
+        (void)share_end(&c->f.share, q->ring_mem, q->ring_pages);
     q->ring_mem = NULL;
 }
 
@@ -313,7 +220,7 @@ void bf_release(struct bf_conn *c)
         release_queue(c, &c->queue[i]);
     c->nr_queues = 0;
     for (uint32_t i = 0; i < c->nr_pages; i += CHUNK)
-        (void)share_end(&c->share, c->page[i], MIN(c->nr_pages - i, (uint32_t)CHUNK));
+        (void)share_end(&c->f.share, c->page[i], MIN(c->nr_pages - i, (uint32_t)CHUNK));
     c->nr_pages = c->nr_pages_free = 0;
 }
 
@@ -323,19 +230,19 @@ static int put_queue(struct bf_conn *c, store_txn t, const char *dir, const stru
 {
     const struct profile *p = c->want.profile;
     bool numbered = q->ring_pages > 1 || c->want.numbered;
-    int rc = vbd_front_set_event_channel(c->store, t, dir, q->port);
+    int rc = vbd_front_set_event_channel(c->f.store, t, dir, q->port.port);
 
     if (rc)
         return rc;
     if (!numbered)
-        return vbd_front_set_ring_ref(c->store, t, dir, q->ref[0]);
+        return vbd_front_set_ring_ref(c->f.store, t, dir, q->ref[0]);
     for (uint32_t k = 0; k < q->ring_pages && !rc; k++)
-        rc = vbd_front_set_ring_ref_n(c->store, t, dir, k, q->ref[k]);
+        rc = vbd_front_set_ring_ref_n(c->f.store, t, dir, k, q->ref[k]);
     /* Old FreeBSD and OpenBSD say the same number twice. */
     if (!rc && p->order == ORDER_BOTH_KEYS && q == &c->queue[0])
-        rc = vbd_front_set_num_ring_pages(c->store, t, c->dir, q->ring_pages);
+        rc = vbd_front_set_num_ring_pages(c->f.store, t, c->f.dir, q->ring_pages);
     if (!rc && q == &c->queue[0])
-        rc = vbd_front_set_ring_page_order(c->store, t, c->dir,
+        rc = vbd_front_set_ring_page_order(c->f.store, t, c->f.dir,
                                            (uint32_t)__builtin_ctz(q->ring_pages));
     return rc;
 }
@@ -344,23 +251,23 @@ static int put_queue(struct bf_conn *c, store_txn t, const char *dir, const stru
 static int clear_keys(struct bf_conn *c, store_txn t)
 {
     char sub[STORE_PATH_MAX];
-    int rc = vbd_front_rm_ring_ref(c->store, t, c->dir);
+    int rc = vbd_front_rm_ring_ref(c->f.store, t, c->f.dir);
 
     for (unsigned i = 0; i < BF_RING_PAGES_MAX && !rc; i++)
-        rc = vbd_front_rm_ring_ref_n(c->store, t, c->dir, i);
+        rc = vbd_front_rm_ring_ref_n(c->f.store, t, c->f.dir, i);
     if (!rc)
-        rc = vbd_front_rm_event_channel(c->store, t, c->dir);
+        rc = vbd_front_rm_event_channel(c->f.store, t, c->f.dir);
     if (!rc)
-        rc = vbd_front_rm_ring_page_order(c->store, t, c->dir);
+        rc = vbd_front_rm_ring_page_order(c->f.store, t, c->f.dir);
     if (!rc)
-        rc = vbd_front_rm_num_ring_pages(c->store, t, c->dir);
+        rc = vbd_front_rm_num_ring_pages(c->f.store, t, c->f.dir);
     if (!rc)
-        rc = vbd_front_rm_multi_queue_num_queues(c->store, t, c->dir);
+        rc = vbd_front_rm_multi_queue_num_queues(c->f.store, t, c->f.dir);
     if (!rc)
-        rc = vbd_front_rm_feature_stamps(c->store, t, c->dir);
+        rc = vbd_front_rm_feature_stamps(c->f.store, t, c->f.dir);
     for (unsigned i = 0; i < BF_QUEUES_MAX && !rc; i++) {
-        vbd_front_queue_dir(sub, sizeof(sub), c->dir, i);
-        rc = store_rm(c->store, t, sub);
+        vbd_front_queue_dir(sub, sizeof(sub), c->f.dir, i);
+        rc = store_rm(c->f.store, t, sub);
         if (rc == -ENOENT)
             rc = 0;
     }
@@ -370,8 +277,8 @@ static int clear_keys(struct bf_conn *c, store_txn t)
 static int put_protocol(struct bf_conn *c, store_txn t)
 {
     if (c->want.profile->protocol == PROTOCOL_NONE)
-        return vbd_front_rm_protocol(c->store, t, c->dir);
-    return vbd_front_set_protocol(c->store, t, c->dir,
+        return vbd_front_rm_protocol(c->f.store, t, c->f.dir);
+    return vbd_front_set_protocol(c->f.store, t, c->f.dir,
                                   c->abi == BF_ABI_X86_32 ? VBD_FRONT_PROTOCOL_X86_32
                                                           : VBD_FRONT_PROTOCOL_X86_64);
 }
@@ -385,17 +292,17 @@ static int put_keys(struct bf_conn *c, store_txn t)
     if (!rc)
         rc = put_protocol(c, t);
     if (!rc && (c->nr_queues > 1 || p->queues == QUEUES_ALWAYS))
-        rc = vbd_front_set_multi_queue_num_queues(c->store, t, c->dir, c->nr_queues);
+        rc = vbd_front_set_multi_queue_num_queues(c->f.store, t, c->f.dir, c->nr_queues);
     if (!rc && c->nr_queues == 1)
-        rc = put_queue(c, t, c->dir, &c->queue[0]);
+        rc = put_queue(c, t, c->f.dir, &c->queue[0]);
     for (unsigned i = 0; i < c->nr_queues && c->nr_queues > 1 && !rc; i++) {
-        vbd_front_queue_dir(sub, sizeof(sub), c->dir, i);
+        vbd_front_queue_dir(sub, sizeof(sub), c->f.dir, i);
         rc = put_queue(c, t, sub, &c->queue[i]);
     }
     if (!rc)
-        rc = vbd_front_set_feature_persistent(c->store, t, c->dir, c->persistent);
+        rc = vbd_front_set_feature_persistent(c->f.store, t, c->f.dir, c->persistent);
     if (!rc && c->want.stamps)
-        rc = vbd_front_set_feature_stamps(c->store, t, c->dir, true);
+        rc = vbd_front_set_feature_stamps(c->f.store, t, c->f.dir, true);
     return rc;
 }
 
@@ -406,16 +313,16 @@ int bf_write_keys(struct bf_conn *c)
     for (int tries = 0; tries < 20 && rc == -EAGAIN; tries++) {
         store_txn t;
 
-        rc = store_txn_begin(c->store, &t);
+        rc = store_txn_begin(c->f.store, &t);
         if (rc)
             break;
         rc = put_keys(c, t);
         if (rc)
-            (void)!store_txn_end(c->store, t, true);
+            (void)!store_txn_end(c->f.store, t, true);
         else
-            rc = store_txn_end(c->store, t, false);
+            rc = store_txn_end(c->f.store, t, false);
     }
-    return rc ? bf_fail(c, rc, "our keys cannot be written: %s", strerror(-rc)) : 0;
+    return rc ? front_fail(&c->f, rc, "our keys cannot be written: %s", strerror(-rc)) : 0;
 }
 
 /* ---- all together ---- */
@@ -424,9 +331,10 @@ int bf_connect(struct bf_conn *c, const struct bf_want *w)
 {
     int rc;
 
-    c->why[0] = '\0';
+    c->f.why[0] = '\0';
+    c->f.timeout_ms = w->timeout_ms;
     c->want = *w;
-    rc = walk(c, w->profile->before);
+    rc = front_walk(&c->f, w->profile->before);
     if (!rc)
         rc = check_demands(c, w->profile);
     if (!rc)
@@ -438,7 +346,7 @@ int bf_connect(struct bf_conn *c, const struct bf_want *w)
     if (!rc && w->tamper)
         w->tamper(c, w->tamper_arg);
     if (!rc)
-        rc = walk(c, w->profile->after);
+        rc = front_walk(&c->f, w->profile->after);
     /* Whatever it offered before, this is what it serves: Linux reads it now. */
     if (!rc)
         rc = bf_read_offer(c);
@@ -447,7 +355,7 @@ int bf_connect(struct bf_conn *c, const struct bf_want *w)
 
 int bf_disconnect(struct bf_conn *c)
 {
-    int rc = walk(c, c->want.profile->close);
+    int rc = front_walk(&c->f, c->want.profile->close);
 
     bf_release(c);
     return rc;
@@ -455,12 +363,7 @@ int bf_disconnect(struct bf_conn *c)
 
 int bf_reset(struct bf_conn *c)
 {
-    static const struct profile_step steps[PROFILE_STEPS] = {
-        {XENBUS_CLOSING, ST(CLOSING) | ST(CLOSED), 0},
-        {XENBUS_CLOSED, ST(CLOSED), 0},
-        {XENBUS_INITIALISING, ST(INIT_WAIT), 0},
-    };
-    int rc = walk(c, steps);
+    int rc = front_restart(&c->f);
 
     bf_release(c);
     return rc;
@@ -468,38 +371,13 @@ int bf_reset(struct bf_conn *c)
 
 int bf_open(struct bf_conn *c, unsigned devid)
 {
-    char path[STORE_PATH_MAX];
-    int rc;
-
     memset(c, 0, sizeof(*c));
-    c->devid = devid;
-    c->want.timeout_ms = 10000;
-    vbd_front_dir_own(c->dir, sizeof(c->dir), devid);
-    rc = store_open(&c->store);
-    if (rc)
-        return bf_fail(c, rc, "no xenstore: %s; this runs in a Xen guest", strerror(-rc));
-    rc = vbd_front_get_backend(c->store, 0, c->dir, c->back, sizeof(c->back));
-    if (!rc)
-        rc = vbd_front_get_backend_id(c->store, 0, c->dir, &c->back_domid);
-    if (rc)
-        return bf_fail(c, rc, "no device %u: %s: %s", devid, c->dir, strerror(-rc));
-    rc = evtchn_open(&c->ev);
-    if (rc)
-        return bf_fail(c, rc, "/dev/xen/evtchn: %s", strerror(-rc));
-    rc = share_open(&c->share);
-    if (rc)
-        return bf_fail(c, rc, "/dev/xen/gntalloc: %s", strerror(-rc));
-    schema_join(path, sizeof(path), c->back, VBD_BACK_KEY_STATE);
-    rc = store_watch(c->store, path, STATE_TOKEN);
-    return rc ? bf_fail(c, rc, "cannot watch %s: %s", path, strerror(-rc)) : 0;
+    return front_open(&c->f, "vbd", devid);
 }
 
 void bf_fini(struct bf_conn *c)
 {
-    if (c->share.h)
+    if (c->f.share.h)
         bf_release(c);
-    share_close(&c->share);
-    evtchn_close(&c->ev);
-    store_close(c->store);
-    c->store = NULL;
+    front_fini(&c->f);
 }

@@ -11,11 +11,9 @@
 
 #include "frontends/blk/profile.h"
 #include "frontends/blk/req.h"
+#include "frontends/common/front.h"
 #include "transport/base/hist.h"
-#include "transport/xen/evtchn.h"
 #include "transport/xen/ring.h"
-#include "transport/xen/share.h"
-#include "transport/xen/store.h"
 
 enum {
     BF_QUEUES_MAX = 8,
@@ -25,7 +23,6 @@ enum {
     BF_PAGES_MAX = 896,   /* data pages: rings and tests fit beside them in SHARE_MAX */
     BF_PAGES_PLAIN = 448, /* the usual number where no request is indirect */
     BF_SLOTS_MAX = 32 << BF_ORDER_MAX,
-    BF_WHY_MAX = 200,
 };
 
 /* What the backend offers, after checking. */
@@ -69,22 +66,16 @@ struct bf_slot {
 struct bf_queue {
     struct ring ring;
     void *ring_mem;
-    uint32_t ring_pages, ref[BF_RING_PAGES_MAX], port;
+    uint32_t ring_pages, ref[BF_RING_PAGES_MAX];
+    struct front_port port;
     uint32_t nr_slots, in_flight;
     struct bf_slot slot[BF_SLOTS_MAX];
     uint16_t free[BF_SLOTS_MAX];
     uint32_t nr_free;
-    /* events (F7) */
-    uint32_t useless;
-    uint64_t unmask_at_ns; /* 0: not held back */
 };
 
 struct bf_conn {
-    struct store *store;
-    struct evtchn ev;
-    struct share share;
-    char dir[STORE_PATH_MAX], back[STORE_PATH_MAX];
-    unsigned devid, back_domid;
+    struct front f;
     struct bf_want want;
     struct bf_offer offer;
     enum bf_abi abi;
@@ -100,7 +91,6 @@ struct bf_conn {
     uint64_t padded;      /* answers with something behind their fields (B20) */
     bool broken;          /* the backend broke the protocol: nothing of it is looked at any more */
     struct hist returned; /* with want.stamps: answer put by the backend -> taken here */
-    char why[BF_WHY_MAX];
 };
 
 /* Opens everything and finds the device's backend; no connection yet. */
@@ -109,7 +99,7 @@ void bf_fini(struct bf_conn *c);
 
 /* The handshake, as the profile has it, up to Connected.  -EOPNOTSUPP: the backend's directory
  * lacks what the profile demands, or offers less than all_or_nothing wants; -ECONNREFUSED: it
- * closed; -ETIMEDOUT.  c->why says more. */
+ * closed; -ETIMEDOUT.  c->f.why says more. */
 int bf_connect(struct bf_conn *c, const struct bf_want *w) must_check;
 /* As the profile stops; then rings and pages are given back. */
 int bf_disconnect(struct bf_conn *c) must_check;
@@ -118,19 +108,10 @@ int bf_reset(struct bf_conn *c) must_check;
 
 /* ---- the steps, for tests that go their own way ---- */
 
-/* The backend's state now; 0: gone or unreadable. */
-unsigned bf_state(struct bf_conn *c);
-int bf_set_state(struct bf_conn *c, unsigned state) must_check;
-/* Waits for one of `wait`; returns it, -ECONNREFUSED when one of `fatal` was seen, -ETIMEDOUT. */
-int bf_await(struct bf_conn *c, unsigned wait, unsigned fatal, unsigned ms) must_check;
 int bf_read_offer(struct bf_conn *c) must_check;
 /* Rings, ports, pages; keys are not written. */
 int bf_prepare(struct bf_conn *c, const struct bf_want *w) must_check;
 int bf_write_keys(struct bf_conn *c) must_check;
 void bf_release(struct bf_conn *c);
-/* Waits until the store or an event channel has something, at most ms. */
-int bf_sleep(struct bf_conn *c, unsigned ms);
-
-int bf_fail(struct bf_conn *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -46,14 +46,14 @@ static enum row_result b9(struct evil *e)
         r.op = BLKIF_OP_WRITE;
         ROW_TRY(evil_one(e, &r, ERROR));
     }
-    other = e->c->back_domid == 0 ? 1 : 0;
-    foreign = share_pages(&e->c->share, other, 1, &foreign_ref, true);
-    readonly = share_pages(&e->c->share, e->c->back_domid, 1, &readonly_ref, false);
+    other = e->c->f.back_domid == 0 ? 1 : 0;
+    foreign = share_pages(&e->c->f.share, other, 1, &foreign_ref, true);
+    readonly = share_pages(&e->c->f.share, e->c->f.back_domid, 1, &readonly_ref, false);
     result = foreign_and_readonly(e, foreign, foreign_ref, readonly, readonly_ref);
     if (foreign)
-        (void)share_end(&e->c->share, foreign, 1);
+        (void)share_end(&e->c->f.share, foreign, 1);
     if (readonly)
-        (void)share_end(&e->c->share, readonly, 1);
+        (void)share_end(&e->c->f.share, readonly, 1);
     ROW_TRY(result);
     return evil_serves(e);
 }
@@ -89,16 +89,16 @@ static enum row_result b11(struct evil *e)
     for (unsigned i = 0; i < 60; i++) {
         struct bf_req r = evil_req(e->c, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 0, 3, 0);
         struct bf_answer a;
-        void *page = share_pages(&e->c->share, e->c->back_domid, 1, &r.seg[1].gref, true);
+        void *page = share_pages(&e->c->f.share, e->c->f.back_domid, 1, &r.seg[1].gref, true);
 
         if (!page)
             return evil_wrong(e, "no page: %s", strerror(errno));
         bf_raw_put(e->c, &e->c->queue[0], &r);
         (void)!bf_push(e->c, &e->c->queue[0]);
         usleep(i % 6 * 20); /* before, while and after it is used */
-        (void)share_end(&e->c->share, page, 1);
+        (void)share_end(&e->c->f.share, page, 1);
         if (bf_raw_take(e->c, &e->c->queue[0], &a, EVIL_REACT_MS) != 1)
-            return evil_wrong(e, "no answer: %s", e->c->why);
+            return evil_wrong(e, "no answer: %s", e->c->f.why);
         if (a.status != OKAY && a.status != ERROR)
             return evil_wrong(e, "answered with status %d", a.status);
     }
@@ -115,7 +115,7 @@ static enum row_result b12(struct evil *e)
     for (unsigned i = 0; i < FRESH / CHUNK; i++) {
         struct bf_req r = evil_req(e->c, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 0, CHUNK, 0);
         uint32_t ref[CHUNK];
-        void *pages = share_pages(&e->c->share, e->c->back_domid, CHUNK, ref, true);
+        void *pages = share_pages(&e->c->f.share, e->c->f.back_domid, CHUNK, ref, true);
         enum row_result result;
 
         /* What it keeps mapped stays out of circulation: only so many can ever be had. */
@@ -126,7 +126,7 @@ static enum row_result b12(struct evil *e)
         for (unsigned k = 0; k < CHUNK; k++)
             r.seg[k].gref = ref[k];
         result = evil_one(e, &r, OKAY);
-        (void)share_end(&e->c->share, pages, CHUNK);
+        (void)share_end(&e->c->f.share, pages, CHUNK);
         ROW_TRY(result);
     }
     return evil_serves(e);
@@ -232,8 +232,8 @@ static void set_protocol(struct bf_conn *c, void *arg)
 {
     char path[STORE_PATH_MAX];
 
-    schema_join(path, sizeof(path), c->dir, VBD_FRONT_KEY_PROTOCOL);
-    (void)!store_write(c->store, 0, path, arg);
+    schema_join(path, sizeof(path), c->f.dir, VBD_FRONT_KEY_PROTOCOL);
+    (void)!store_write(c->f.store, 0, path, arg);
 }
 
 /* Says one layout and uses the other: all it may do is to spoil its own requests. */

@@ -15,20 +15,20 @@ static void set_port(struct bf_conn *c, void *arg)
 {
     char path[STORE_PATH_MAX];
 
-    schema_join(path, sizeof(path), c->dir, VBD_FRONT_KEY_EVENT_CHANNEL);
-    (void)!store_write(c->store, 0, path, arg);
+    schema_join(path, sizeof(path), c->f.dir, VBD_FRONT_KEY_EVENT_CHANNEL);
+    (void)!store_write(c->f.store, 0, path, arg);
 }
 
 /* Closed before the backend can bind it; a number of its own, or it would be given out again. */
 static void set_closed_port(struct bf_conn *c, void *arg)
 {
     char text[16];
-    int port = evtchn_offer(&c->ev, c->back_domid);
+    int port = evtchn_offer(&c->f.ev, c->f.back_domid);
 
     (void)arg;
     snprintf(text, sizeof(text), "%d", port);
     if (port > 0)
-        (void)evtchn_unbind(&c->ev, (uint32_t)port);
+        (void)evtchn_unbind(&c->f.ev, (uint32_t)port);
     set_port(c, text);
 }
 
@@ -43,13 +43,13 @@ static enum row_result r11(struct evil *e)
         ROW_TRY(evil_again(e));
     }
     /* One that waits for somebody else. */
-    other = evtchn_offer(&e->c->ev, 0);
+    other = evtchn_offer(&e->c->f.ev, 0);
     if (other < 0)
         return evil_wrong(e, "no port: %s", strerror(-other));
     snprintf(text, sizeof(text), "%d", other);
-    if (e->c->back_domid != 0)
+    if (e->c->f.back_domid != 0)
         ROW_TRY(evil_refused(e, set_port, text));
-    (void)evtchn_unbind(&e->c->ev, (uint32_t)other);
+    (void)evtchn_unbind(&e->c->f.ev, (uint32_t)other);
     ROW_TRY(evil_again(e));
     return evil_refused(e, set_closed_port, NULL);
 }
@@ -64,10 +64,10 @@ static enum row_result r12(struct evil *e)
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     bf_raw_put(e->c, evil_queue(e), &r);
     (void)!ring_front_push(&evil_queue(e)->ring);
-    (void)evtchn_unbind(&e->c->ev, evil_queue(e)->port);
-    evil_queue(e)->port = 0;
+    (void)evtchn_unbind(&e->c->f.ev, evil_queue(e)->port.port);
+    evil_queue(e)->port.port = 0;
     for (unsigned ms = 0; ms < EVIL_REACT_MS; ms += 10) {
-        unsigned s = bf_state(e->c);
+        unsigned s = front_state(&e->c->f);
 
         if (s == XENBUS_CLOSING || s == XENBUS_CLOSED)
             return ROW_OK;
@@ -82,13 +82,13 @@ static enum row_result r12(struct evil *e)
 
 static void set_ring_ref(struct bf_conn *c, void *arg)
 {
-    (void)!vbd_front_set_ring_ref(c->store, 0, c->dir, *(const uint32_t *)arg);
+    (void)!vbd_front_set_ring_ref(c->f.store, 0, c->f.dir, *(const uint32_t *)arg);
 }
 
 static void set_ring_refs_alike(struct bf_conn *c, void *arg)
 {
     (void)arg;
-    (void)!vbd_front_set_ring_ref_n(c->store, 0, c->dir, 1, c->queue[0].ref[0]);
+    (void)!vbd_front_set_ring_ref_n(c->f.store, 0, c->f.dir, 1, c->queue[0].ref[0]);
 }
 
 /* The ring is also the page of a request: it may spoil its own ring, nothing else. */
@@ -118,12 +118,12 @@ static enum row_result r13(struct evil *e)
         ROW_TRY(evil_refused(e, set_ring_ref, &none[i]));
         ROW_TRY(evil_again(e));
     }
-    page = share_pages(&e->c->share, e->c->back_domid, 1, &ref, false);
+    page = share_pages(&e->c->f.share, e->c->f.back_domid, 1, &ref, false);
     if (!page)
         return evil_wrong(e, "no page: %s", strerror(errno));
     ROW_TRY(evil_refused(e, set_ring_ref, &ref));
     ROW_TRY(evil_again(e));
-    (void)share_end(&e->c->share, page, 1);
+    (void)share_end(&e->c->f.share, page, 1);
     e->want.order = 1;
     ROW_TRY(evil_refused(e, set_ring_refs_alike, NULL));
     ROW_TRY(evil_again(e));
@@ -138,11 +138,11 @@ static enum row_result r14(struct evil *e)
     ROW_TRY(evil_connect(e));
     r = evil_req(e->c, BLKIF_OP_READ, 0, 1, 0);
     ROW_TRY(evil_one(e, &r, BLKIF_RSP_OKAY));
-    (void)share_end(&e->c->share, evil_queue(e)->ring_mem, evil_queue(e)->ring_pages);
+    (void)share_end(&e->c->f.share, evil_queue(e)->ring_mem, evil_queue(e)->ring_pages);
     evil_queue(e)->ring_mem = NULL;
     (void)bf_kick(e->c, evil_queue(e));
     usleep(EVIL_STEADY_MS * 1000);
-    return bf_state(e->c) == XENBUS_CONNECTED ? ROW_OK : evil_closes(e);
+    return front_state(&e->c->f) == XENBUS_CONNECTED ? ROW_OK : evil_closes(e);
 }
 
 struct text_key {
@@ -154,8 +154,8 @@ static void set_text(struct bf_conn *c, void *arg)
     const struct text_key *k = arg;
     char path[STORE_PATH_MAX];
 
-    schema_join(path, sizeof(path), c->dir, k->key);
-    (void)!store_write(c->store, 0, path, k->value);
+    schema_join(path, sizeof(path), c->f.dir, k->key);
+    (void)!store_write(c->f.store, 0, path, k->value);
 }
 
 static void use_ref_of_other_queue(struct bf_conn *c, void *arg)
@@ -163,8 +163,8 @@ static void use_ref_of_other_queue(struct bf_conn *c, void *arg)
     char sub[STORE_PATH_MAX];
 
     (void)arg;
-    vbd_front_queue_dir(sub, sizeof(sub), c->dir, 1);
-    (void)!vbd_front_set_ring_ref(c->store, 0, sub, c->queue[0].ref[0]);
+    vbd_front_queue_dir(sub, sizeof(sub), c->f.dir, 1);
+    (void)!vbd_front_set_ring_ref(c->f.store, 0, sub, c->queue[0].ref[0]);
 }
 
 static enum row_result r15(struct evil *e)

@@ -134,7 +134,7 @@ static enum row_result drain(struct evil *e, uint32_t n)
         if (clock_ns() > end)
             return evil_wrong(e, "%u of %u requests were answered",
                               ring_raw_get(r, RSP_PROD) - r->cons, n);
-        if (bf_state(e->c) != XENBUS_CONNECTED)
+        if (front_state(&e->c->f) != XENBUS_CONNECTED)
             return evil_wrong(e, "the device was closed");
         sleep_ms(1);
     }
@@ -289,7 +289,7 @@ static enum row_result r10(struct evil *e)
             (void)bf_kick(e->c, evil_queue(e));
         if (bf_raw_take(e->c, evil_queue(e), &a, EVIL_REACT_MS) != 1)
             return evil_wrong(e, "no answer while the ring was full (%llu before): %s",
-                              (unsigned long long)n, e->c->why);
+                              (unsigned long long)n, e->c->f.why);
         n++;
     }
     ROW_TRY(drain(e, evil_queue(e)->ring.prod - evil_queue(e)->ring.cons));
@@ -330,7 +330,7 @@ static enum row_result r17(struct evil *e)
         return evil_wrong(e, "the hook failed");
     if (rc != -ECONNREFUSED)
         return evil_wrong(e, "not refused while nothing can be mapped: %s",
-                          rc ? e->c->why : "connected");
+                          rc ? e->c->f.why : "connected");
     ROW_TRY(evil_again(e));
     ROW_TRY(evil_connect(e));
     return evil_serves(e);

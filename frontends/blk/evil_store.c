@@ -16,7 +16,7 @@
 
 static void own_path(const struct bf_conn *c, const char *key, char path[STORE_PATH_MAX])
 {
-    schema_join(path, STORE_PATH_MAX, c->dir, key);
+    schema_join(path, STORE_PATH_MAX, c->f.dir, key);
 }
 
 static int put_raw(struct bf_conn *c, const char *key, const char *value)
@@ -24,7 +24,7 @@ static int put_raw(struct bf_conn *c, const char *key, const char *value)
     char path[STORE_PATH_MAX];
 
     own_path(c, key, path);
-    return store_write(c->store, 0, path, value);
+    return store_write(c->f.store, 0, path, value);
 }
 
 static void remove_key(struct bf_conn *c, const char *key)
@@ -32,7 +32,7 @@ static void remove_key(struct bf_conn *c, const char *key)
     char path[STORE_PATH_MAX];
 
     own_path(c, key, path);
-    (void)!store_rm(c->store, 0, path);
+    (void)!store_rm(c->f.store, 0, path);
 }
 
 /* ---- S1 ---- */
@@ -53,10 +53,10 @@ static enum row_result missing(struct evil *e, const char *key, unsigned state)
     w.timeout_ms = 100;
     if (bf_connect(e->c, &w) == 0)
         return evil_wrong(e, "connected without %s", key);
-    if (bf_set_state(e->c, state))
-        return evil_wrong(e, "%s", e->c->why);
+    if (front_set_state(&e->c->f, state))
+        return evil_wrong(e, "%s", e->c->f.why);
     usleep(100000);
-    s = bf_state(e->c);
+    s = front_state(&e->c->f);
     if (s != XENBUS_INIT_WAIT && s != XENBUS_CLOSING && s != XENBUS_CLOSED)
         return evil_wrong(e, "state %u without %s", s, key);
     return evil_again(e);
@@ -107,7 +107,8 @@ static enum row_result s2(struct evil *e)
             struct text_key t = {keys[i], values[k]};
 
             if (evil_refused(e, text_tamper, &t) != ROW_OK)
-                return evil_wrong(e, "%s = \"%.20s\": not refused (%s)", t.key, t.value, e->c->why);
+                return evil_wrong(e, "%s = \"%.20s\": not refused (%s)", t.key, t.value,
+                                  e->c->f.why);
             ROW_TRY(evil_again(e));
         }
     }
@@ -148,7 +149,7 @@ static void note_good_keys(struct bf_conn *c, void *arg)
     struct rewrite *w = arg;
 
     snprintf(w->good_ref, sizeof(w->good_ref), "%u", c->queue[0].ref[0]);
-    snprintf(w->good_port, sizeof(w->good_port), "%u", c->queue[0].port);
+    snprintf(w->good_port, sizeof(w->good_port), "%u", c->queue[0].port.port);
     atomic_store(&w->on, true);
 }
 
@@ -170,7 +171,7 @@ static enum row_result s3(struct evil *e)
         rc = bf_connect(e->c, &want);
         atomic_store(&w.on, false);
         if (rc && rc != -ECONNREFUSED)
-            result = evil_wrong(e, "neither connected nor refused: %s", e->c->why);
+            result = evil_wrong(e, "neither connected nor refused: %s", e->c->f.why);
         if (rc == 0)
             result = evil_serves(e);
         if (result == ROW_OK)
@@ -191,10 +192,10 @@ static enum row_result s4(struct evil *e)
     (void)!put_raw(c, VBD_FRONT_KEY_MULTI_QUEUE_NUM_QUEUES, "7");
     (void)!put_raw(c, VBD_FRONT_KEY_PROTOCOL, "none");
     (void)!put_raw(c, VBD_FRONT_KEY_RING_PAGE_ORDER, "9");
-    (void)!bf_set_state(c, XENBUS_CONNECTED);
+    (void)!front_set_state(&c->f, XENBUS_CONNECTED);
     ROW_TRY(evil_serves(e));
     usleep(EVIL_STEADY_MS * 1000);
-    if (bf_state(c) != XENBUS_CONNECTED)
+    if (front_state(&c->f) != XENBUS_CONNECTED)
         return evil_wrong(e, "it left state 4 for keys that count no more");
     return evil_serves(e);
 }
@@ -225,7 +226,7 @@ static int own_domid(const struct bf_conn *c, unsigned *out)
     const char *rest;
     unsigned back, devid;
 
-    return vbd_back_dir_of_match(c->back, &back, out, &devid, &rest);
+    return vbd_back_dir_of_match(c->f.back, &back, out, &devid, &rest);
 }
 
 static enum row_result s6(struct evil *e)
@@ -241,9 +242,9 @@ static enum row_result s6(struct evil *e)
     ROW_TRY(evil_again(e));
     /* Nobody but us may read it: to the backend it is gone. */
     if (own_domid(e->c, &us))
-        return evil_wrong(e, "our own number is not in %s", e->c->back);
+        return evil_wrong(e, "our own number is not in %s", e->c->f.back);
     ROW_TRY(evil_connect(e));
-    if (store_set_perms(e->c->store, 0, path, us, us))
+    if (store_set_perms(e->c->f.store, 0, path, us, us))
         return evil_wrong(e, "permissions cannot be set");
     result = evil_closes(e);
     remove_key(e->c, VBD_FRONT_KEY_STATE); /* made anew, it has its directory's permissions */
@@ -257,8 +258,8 @@ static enum row_result s7(struct evil *e)
     char id[16];
 
     ROW_TRY(evil_connect(e));
-    snprintf(id, sizeof(id), "%u", c->back_domid);
-    (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->dir);
+    snprintf(id, sizeof(id), "%u", c->f.back_domid);
+    (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->f.dir);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND_ID, "0");
     result = evil_serves(e);
     /* A whole new start with them in place: nobody but us may ever read them. */
@@ -268,7 +269,7 @@ static enum row_result s7(struct evil *e)
         result = evil_connect(e);
     if (result == ROW_OK)
         result = evil_serves(e);
-    (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->back);
+    (void)!put_raw(c, VBD_FRONT_KEY_BACKEND, c->f.back);
     (void)!put_raw(c, VBD_FRONT_KEY_BACKEND_ID, id);
     return result;
 }
@@ -277,7 +278,7 @@ static enum row_result s8(struct evil *e)
 {
     ROW_TRY(evil_connect(e));
     for (unsigned i = 0; i < 3000; i++)
-        (void)!bf_set_state(e->c, XENBUS_CONNECTED);
+        (void)!front_set_state(&e->c->f, XENBUS_CONNECTED);
     return evil_serves(e);
 }
 
@@ -289,7 +290,7 @@ static enum row_result die_in(struct evil *e, const char *state)
     char devid[16];
     pid_t pid;
 
-    snprintf(devid, sizeof(devid), "%u", e->c->devid);
+    snprintf(devid, sizeof(devid), "%u", e->c->f.devid);
     pid = fork();
     if (pid == 0) {
         (void)!freopen("/dev/null", "w", stdout);

@@ -10,11 +10,7 @@
 #include "transport/base/ticks.h"
 #include "transport/xen/stamp.h"
 
-enum {
-    CANARY = 0xc5,
-    USELESS_FREE = 16, /* events that bring nothing before the next is held back (F7) */
-    HELD_SHIFT_MAX = 10,
-};
+enum { CANARY = 0xc5 };
 
 /* ---- data pages ---- */
 
@@ -186,9 +182,9 @@ int bf_submit(struct bf_conn *c, struct bf_queue *q, struct bf_io *io)
 
 int bf_kick(struct bf_conn *c, struct bf_queue *q)
 {
-    int rc = evtchn_notify(&c->ev, q->port);
+    int rc = evtchn_notify(&c->f.ev, q->port.port);
 
-    return rc ? bf_fail(c, rc, "event channel %u: %s", q->port, strerror(-rc)) : 0;
+    return rc ? front_fail(&c->f, rc, "event channel %u: %s", q->port.port, strerror(-rc)) : 0;
 }
 
 int bf_push(struct bf_conn *c, struct bf_queue *q)
@@ -201,8 +197,8 @@ int bf_push(struct bf_conn *c, struct bf_queue *q)
 static int broken(struct bf_conn *c, const char *what, uint64_t value)
 {
     c->broken = true;
-    return bf_fail(c, -EPROTO, "the backend broke the protocol: %s (%llu)", what,
-                   (unsigned long long)value);
+    return front_fail(&c->f, -EPROTO, "the backend broke the protocol: %s (%llu)", what,
+                      (unsigned long long)value);
 }
 
 int bf_answer(struct bf_conn *c, struct bf_queue *q, const uint8_t *raw)
@@ -274,7 +270,7 @@ static int take_all(struct bf_conn *c)
         if (rc < 0)
             return rc;
         if (rc > 0)
-            c->queue[i].useless = 0;
+            front_port_useful(&c->queue[i].port);
         n += rc;
     }
     return n;
@@ -282,44 +278,29 @@ static int take_all(struct bf_conn *c)
 
 /* ---- sleeping ---- */
 
-static struct bf_queue *queue_of(struct bf_conn *c, uint32_t port)
-{
-    for (unsigned i = 0; i < c->nr_queues; i++) {
-        if (c->queue[i].port == port)
-            return &c->queue[i];
-    }
-    return NULL;
-}
-
-/* A backend that kicks without cause is heard later and later: the port stays masked meanwhile. */
 static void hear_port(struct bf_conn *c, uint32_t port, uint64_t now)
 {
-    struct bf_queue *q = queue_of(c, port);
-    uint32_t over;
-
-    if (q && ++q->useless > USELESS_FREE) {
-        over = MIN(q->useless - USELESS_FREE, (uint32_t)HELD_SHIFT_MAX);
-        q->unmask_at_ns = now + (UINT64_C(1) << (20 + over));
-        return;
-    }
-    (void)!evtchn_unmask(&c->ev, port);
-}
-
-static void hear(struct bf_conn *c)
-{
-    uint64_t now = clock_ns();
-    int port;
-
-    while ((port = evtchn_pending(&c->ev)) > 0)
-        hear_port(c, (uint32_t)port, now);
     for (unsigned i = 0; i < c->nr_queues; i++) {
-        struct bf_queue *q = &c->queue[i];
-
-        if (q->unmask_at_ns && now >= q->unmask_at_ns) {
-            q->unmask_at_ns = 0;
-            (void)!evtchn_unmask(&c->ev, q->port);
+        if (c->queue[i].port.port == port) {
+            front_port_heard(&c->f, &c->queue[i].port, now);
+            return;
         }
     }
+    (void)!evtchn_unmask(&c->f.ev, port);
+}
+
+/* True: a port is held back, so naps are short. */
+static bool hear(struct bf_conn *c)
+{
+    uint64_t now = clock_ns();
+    bool held = false;
+    int port;
+
+    while ((port = evtchn_pending(&c->f.ev)) > 0)
+        hear_port(c, (uint32_t)port, now);
+    for (unsigned i = 0; i < c->nr_queues; i++)
+        held |= front_port_tend(&c->f, &c->queue[i].port, now);
+    return held;
 }
 
 /* True when an answer came while we were about to sleep. */
@@ -332,46 +313,26 @@ static bool rest(struct bf_conn *c)
     return more;
 }
 
-/* Sleeps in steps, so that a held-back port gets its turn. */
-static unsigned nap_ms(const struct bf_conn *c, uint64_t now, uint64_t end)
-{
-    uint64_t ms = end > now ? (end - now) / 1000000 + 1 : 0;
-
-    for (unsigned i = 0; i < c->nr_queues; i++) {
-        if (c->queue[i].unmask_at_ns)
-            ms = MIN(ms, (uint64_t)1);
-    }
-    return (unsigned)MIN(ms, (uint64_t)200);
-}
-
-static int check_backend(struct bf_conn *c)
-{
-    unsigned s = bf_state(c);
-
-    return s == XENBUS_CONNECTED ? 0
-                                 : bf_fail(c, -ESHUTDOWN, "the backend went to state %u (%s)", s,
-                                           xenbus_state_name(s));
-}
-
 int bf_poll(struct bf_conn *c, unsigned ms)
 {
     uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
 
     for (;;) {
         uint64_t now;
+        bool held;
         int n = c->broken ? -EPROTO : take_all(c);
 
         if (n != 0)
             return n;
-        hear(c);
+        held = hear(c);
         if (rest(c))
             continue;
         now = clock_ns();
         if (now >= end)
             return 0;
         /* Nothing came for a while: is there still somebody? */
-        if (bf_sleep(c, nap_ms(c, now, end)) == 0 && now + 150000000 < clock_ns()) {
-            n = check_backend(c);
+        if (front_sleep(&c->f, front_nap_ms(held, now, end)) == 0 && now + 150000000 < clock_ns()) {
+            n = front_check(&c->f, ST(CONNECTED));
             if (n)
                 return n;
         }
@@ -389,7 +350,7 @@ int bf_run(struct bf_conn *c, struct bf_queue *q, struct bf_io *io, unsigned ms)
         uint64_t now = clock_ns();
 
         if (now >= end)
-            return bf_fail(c, -ETIMEDOUT, "no answer within %u ms", ms);
+            return front_fail(&c->f, -ETIMEDOUT, "no answer within %u ms", ms);
         rc = bf_poll(c, (unsigned)((end - now) / 1000000) + 1);
         if (rc > 0)
             rc = 0;
@@ -413,23 +374,24 @@ int bf_raw_take(struct bf_conn *c, struct bf_queue *q, struct bf_answer *a, unsi
 
     for (;;) {
         uint64_t now;
+        bool held;
         int rc = ring_front_take(&q->ring, raw);
 
         if (rc < 0)
-            return bf_fail(c, -EPROTO, "the response index is impossible");
+            return front_fail(&c->f, -EPROTO, "the response index is impossible");
         if (rc > 0) {
             bf_answer_decode(raw, q->ring.slot_size, a);
             c->padded += a->padded;
             return 1;
         }
-        hear(c);
+        held = hear(c);
         if (ring_front_rest(&q->ring) > 0)
             continue;
         now = clock_ns();
         if (now >= end)
             return 0;
-        if (bf_sleep(c, nap_ms(c, now, end)) == 0) {
-            rc = check_backend(c);
+        if (front_sleep(&c->f, front_nap_ms(held, now, end)) == 0) {
+            rc = front_check(&c->f, ST(CONNECTED));
             if (rc)
                 return rc;
         }

@@ -59,7 +59,7 @@ int bf_poll(struct bf_conn *c, unsigned ms) must_check;
 int bf_run(struct bf_conn *c, struct bf_queue *q, struct bf_io *io, unsigned ms) must_check;
 
 /* The part that looks at an answer.  PURE but for done(): tests call it with what no backend
- * would send.  0 or -EPROTO with c->why. */
+ * would send.  0 or -EPROTO with c->f.why. */
 int bf_answer(struct bf_conn *c, struct bf_queue *q, const uint8_t *slot) must_check;
 
 /* ---- raw, for hostile requests: no slot is kept, so nothing else may be on that ring ---- */

@@ -56,8 +56,8 @@ static enum load_next fill(struct load *l, int *rc)
         io->arg = l;
         *rc = bf_submit(l->c, &l->c->queue[i % l->c->nr_queues], io);
         if (*rc == -EAGAIN)
-            *rc =
-                bf_fail(l->c, -ENOSPC, "depth %u is more than the rings and pages hold", l->depth);
+            *rc = front_fail(&l->c->f, -ENOSPC, "depth %u is more than the rings and pages hold",
+                             l->depth);
     }
     return n;
 }
@@ -82,7 +82,7 @@ static int wait_paced(struct load *l)
         rc = bf_poll(l->c, ms);
         return rc < 0 ? rc : 0;
     }
-    (void)bf_sleep(l->c, ms);
+    (void)front_sleep(&l->c->f, ms);
     return 0;
 }
 
@@ -101,13 +101,13 @@ static int turn(struct load *l)
             continue;
         }
         if (!rc && in_flight(l) == 0 && !ending)
-            return bf_fail(l->c, -ENOBUFS, "not one request fits: too few data pages");
+            return front_fail(&l->c->f, -ENOBUFS, "not one request fits: too few data pages");
         if (rc || in_flight(l) == 0)
             break;
         rc = bf_poll(l->c, LOAD_STALL_MS);
         if (rc == 0)
-            return bf_fail(l->c, -ETIMEDOUT, "no answer for %u s, %u requests out",
-                           LOAD_STALL_MS / 1000, in_flight(l));
+            return front_fail(&l->c->f, -ETIMEDOUT, "no answer for %u s, %u requests out",
+                              LOAD_STALL_MS / 1000, in_flight(l));
         if (rc > 0)
             rc = 0;
     }

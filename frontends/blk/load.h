@@ -27,7 +27,7 @@ struct load {
     struct bf_io *io; /* `depth` of them */
 };
 
-/* 0 when next() said END and all is answered; else -errno, and c->why. */
+/* 0 when next() said END and all is answered; else -errno, and c->f.why. */
 int load_run(struct load *l) must_check;
 
 #endif

@@ -322,11 +322,11 @@ static void parse_options(int argc, char **argv)
 /* To where every frontend starts: 1 here, 2 there, whatever an earlier one left behind. */
 static int make_ready(struct bf_conn *c)
 {
-    int rc = bf_set_state(c, XENBUS_INITIALISING);
+    int rc = front_set_state(&c->f, XENBUS_INITIALISING);
 
-    c->want.timeout_ms = opt.want.timeout_ms;
+    c->f.timeout_ms = opt.want.timeout_ms;
     if (!rc)
-        rc = bf_await(c, ST(INIT_WAIT), 0, opt.want.timeout_ms);
+        rc = front_await(&c->f, ST(INIT_WAIT), 0, opt.want.timeout_ms);
     return rc < 0 ? rc : 0;
 }
 
@@ -379,13 +379,13 @@ static int do_bench(struct bf_conn *c)
 /* A frontend that failed still lets go of the disk, or it could not be detached. */
 static int leave(struct bf_conn *c, int rc)
 {
-    char why[BF_WHY_MAX];
+    char why[FRONT_WHY_MAX];
     int end;
 
-    memcpy(why, c->why, sizeof(why));
+    memcpy(why, c->f.why, sizeof(why));
     end = bf_disconnect(c);
     if (rc)
-        memcpy(c->why, why, sizeof(why));
+        memcpy(c->f.why, why, sizeof(why));
     return rc ? rc : end;
 }
 

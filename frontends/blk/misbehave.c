@@ -53,7 +53,7 @@ enum row_result evil_connect(struct evil *e)
 {
     int rc = bf_connect(e->c, &e->want);
 
-    return rc ? evil_wrong(e, "cannot connect: %s", e->c->why) : ROW_OK;
+    return rc ? evil_wrong(e, "cannot connect: %s", e->c->f.why) : ROW_OK;
 }
 
 enum row_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *, void *), void *arg)
@@ -68,15 +68,15 @@ enum row_result evil_refused(struct evil *e, void (*tamper)(struct bf_conn *, vo
     if (rc == 0)
         return evil_wrong(e, "the backend connected");
     if (rc != -ECONNREFUSED)
-        return evil_wrong(e, "not refused: %s", e->c->why);
+        return evil_wrong(e, "not refused: %s", e->c->f.why);
     return ROW_OK;
 }
 
 enum row_result evil_closes(struct evil *e)
 {
-    int rc = bf_await(e->c, ST(CLOSING) | ST(CLOSED), 0, EVIL_REACT_MS);
+    int rc = front_await(&e->c->f, ST(CLOSING) | ST(CLOSED), 0, EVIL_REACT_MS);
 
-    return rc < 0 ? evil_wrong(e, "the device was not closed: %s", e->c->why) : ROW_OK;
+    return rc < 0 ? evil_wrong(e, "the device was not closed: %s", e->c->f.why) : ROW_OK;
 }
 
 enum row_result evil_serves(struct evil *e)
@@ -87,16 +87,16 @@ enum row_result evil_serves(struct evil *e)
     if (e->c->offer.info & VDISK_READONLY)
         return evil_one(e, &read, BLKIF_RSP_OKAY);
     rc = verify_quick(e->c, 2048, 2048);
-    return rc ? evil_wrong(e, "does not serve: %s", e->c->why) : ROW_OK;
+    return rc ? evil_wrong(e, "does not serve: %s", e->c->f.why) : ROW_OK;
 }
 
 enum row_result evil_again(struct evil *e)
 {
     int rc;
 
-    e->c->want.timeout_ms = RESET_MS; /* whatever a row had patience for */
+    e->c->f.timeout_ms = RESET_MS; /* whatever a row had patience for */
     rc = bf_reset(e->c);
-    return rc ? evil_wrong(e, "cannot start again: %s", e->c->why) : ROW_OK;
+    return rc ? evil_wrong(e, "cannot start again: %s", e->c->f.why) : ROW_OK;
 }
 
 /* ---- requests ---- */
@@ -121,14 +121,14 @@ static enum row_result next_answer(struct evil *e, struct bf_answer *a)
 
     if (rc == 0)
         return evil_wrong(e, "no answer within %d ms", EVIL_REACT_MS);
-    return rc < 0 ? evil_wrong(e, "no answer: %s", e->c->why) : ROW_OK;
+    return rc < 0 ? evil_wrong(e, "no answer: %s", e->c->f.why) : ROW_OK;
 }
 
 static enum row_result push(struct evil *e)
 {
     int rc = bf_push(e->c, &e->c->queue[0]);
 
-    return rc ? evil_wrong(e, "%s", e->c->why) : ROW_OK;
+    return rc ? evil_wrong(e, "%s", e->c->f.why) : ROW_OK;
 }
 
 enum row_result evil_one(struct evil *e, const struct bf_req *r, int status)
@@ -282,13 +282,13 @@ int misbehave_hold(struct bf_conn *c, const struct bf_want *want, const char *st
         if (!rc)
             rc = bf_write_keys(c);
         if (!rc)
-            rc = bf_set_state(c, XENBUS_INITIALISED);
+            rc = front_set_state(&c->f, XENBUS_INITIALISED);
     } else {
         rc = bf_connect(c, &w);
         if (!rc && strcmp(state, "busy") == 0)
             make_busy(c);
         if (!rc && strcmp(state, "closing") == 0)
-            rc = bf_set_state(c, XENBUS_CLOSING);
+            rc = front_set_state(&c->f, XENBUS_CLOSING);
     }
     if (rc)
         return rc;

@@ -7,13 +7,13 @@
 #include "schema/vbd.h"
 
 /* clang-format off */
-#define WAIT_2     {0, ST(INIT_WAIT), PROFILE_NEVER}
-#define GO_3       {XENBUS_INITIALISED, ST(CONNECTED), PROFILE_NEVER | ST(CLOSING) | ST(CLOSED)}
-#define GO_4       {XENBUS_CONNECTED, ST(CONNECTED), PROFILE_NEVER | ST(CLOSING) | ST(CLOSED)}
+#define WAIT_2     {0, ST(INIT_WAIT), ST_NEVER}
+#define GO_3       {XENBUS_INITIALISED, ST(CONNECTED), ST_NEVER | ST(CLOSING) | ST(CLOSED)}
+#define GO_4       {XENBUS_CONNECTED, ST(CONNECTED), ST_NEVER | ST(CLOSING) | ST(CLOSED)}
 #define SAY_4      {XENBUS_CONNECTED, 0, 0}
-#define CLOSE_5    {XENBUS_CLOSING, ST(CLOSING) | ST(CLOSED), PROFILE_NEVER}
-#define CLOSE_6    {XENBUS_CLOSED, ST(CLOSED), PROFILE_NEVER}
-#define AGAIN_1    {XENBUS_INITIALISING, ST(INIT_WAIT), PROFILE_NEVER | ST(CONNECTED)}
+#define CLOSE_5    {XENBUS_CLOSING, ST(CLOSING) | ST(CLOSED), ST_NEVER}
+#define CLOSE_6    {XENBUS_CLOSED, ST(CLOSED), ST_NEVER}
+#define AGAIN_1    {XENBUS_INITIALISING, ST(INIT_WAIT), ST_NEVER | ST(CONNECTED)}
 /* clang-format on */
 
 /* Mini-OS and its relatives wait for "at least", as they wrote it for states that only grow. */
@@ -40,8 +40,8 @@ static const struct profile profiles[] = {
         .name = "windows",
         .before = {CLOSE_5,
                    CLOSE_6,
-                   {XENBUS_INITIALISING, ST_ANY & ~(ST(CLOSED) | ST(INITIALISING) | PROFILE_NEVER),
-                    PROFILE_NEVER},
+                   {XENBUS_INITIALISING, ST_ANY & ~(ST(CLOSED) | ST(INITIALISING) | ST_NEVER),
+                    ST_NEVER},
                    {0, ST(INIT_WAIT), ST_ANY & ~ST(INIT_WAIT)}},
         .after = {GO_3, SAY_4},
         .close = {CLOSE_5, CLOSE_6, AGAIN_1},
@@ -115,8 +115,8 @@ static const struct profile profiles[] = {
         /* Fails when the backend's state jumps past 5. */
         .name = "ovmf",
         .after = {GO_4},
-        .close = {{XENBUS_CLOSING, ST(CLOSING), PROFILE_NEVER | ST(CLOSED)},
-                  {XENBUS_CLOSED, ST(CLOSED), PROFILE_NEVER | ST(INIT_WAIT)},
+        .close = {{XENBUS_CLOSING, ST(CLOSING), ST_NEVER | ST(CLOSED)},
+                  {XENBUS_CLOSED, ST(CLOSED), ST_NEVER | ST(INIT_WAIT)},
                   AGAIN_1},
         .demands = {VBD_BACK_KEY_SECTORS, VBD_BACK_KEY_FEATURE_FLUSH_CACHE,
                     VBD_BACK_KEY_FEATURE_BARRIER},

@@ -9,27 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "transport/xen/xenbus.h"
+#include "frontends/common/front.h"
 
-/* A set of backend states. */
-#define ST(s)      (1u << XENBUS_##s)
-#define ST_ANY     ((1u << (XENBUS_RECONFIGURED + 1)) - 1)
-#define ST_FROM(s) (ST_ANY & ~(ST(s) - 1))
-
-/* Write one state (0: none), then wait until the backend is in `wait` (0: do not wait); a backend
- * seen in `fatal` on the way has broken what this frontend relies on. */
-struct profile_step {
-    uint8_t write;
-    uint16_t wait, fatal;
-};
-
-enum {
-    PROFILE_STEPS = 5,
-    PROFILE_KEYS = 6,
-    /* xenbus.h's states as they are seen by somebody who wants to keep the backend's handshake
-       honest: 3 is never written by a backend, 7 and 8 only on request. */
-    PROFILE_NEVER = ST(INITIALISED) | ST(RECONFIGURING) | ST(RECONFIGURED),
-};
+enum { PROFILE_KEYS = 6 };
 
 enum profile_order { ORDER_NONE, ORDER_IF_MORE, ORDER_BOTH_KEYS };
 enum profile_queues { QUEUES_NONE, QUEUES_IF_MORE, QUEUES_ALWAYS };
@@ -37,9 +19,9 @@ enum profile_protocol { PROTOCOL_NATIVE, PROTOCOL_NONE, PROTOCOL_X86_32 };
 
 struct profile {
     const char *name;
-    struct profile_step before[PROFILE_STEPS]; /* until the keys are written */
-    struct profile_step after[PROFILE_STEPS];  /* from the keys to being connected */
-    struct profile_step close[PROFILE_STEPS];
+    struct front_step before[FRONT_STEPS]; /* until the keys are written */
+    struct front_step after[FRONT_STEPS];  /* from the keys to being connected */
+    struct front_step close[FRONT_STEPS];
     const char *demands[PROFILE_KEYS]; /* of the backend's directory, at attach */
     enum profile_order order;          /* how a ring of several pages is said */
     enum profile_queues queues;

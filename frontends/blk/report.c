@@ -145,8 +145,8 @@ void report_row(const char *name, const char *result, const char *text, uint64_t
 
 void report_failure(const struct bf_conn *c, const char *verb, int err, bool json)
 {
-    char text[4 * BF_WHY_MAX + 1];
-    const char *why = c->why[0] ? c->why : strerror(-err);
+    char text[4 * FRONT_WHY_MAX + 1];
+    const char *why = c->f.why[0] ? c->f.why : strerror(-err);
 
     log_escape(text, sizeof(text), why, (unsigned)strlen(why));
     if (!json) {

@@ -12,7 +12,7 @@ void report_verify(const struct bf_conn *c, const char *verb, const struct verif
                    bool json);
 void report_bench(const struct bf_conn *c, const struct bench_options *o,
                   const struct bench_result *r, bool json);
-/* c->why may hold text that a backend chose: it is escaped. */
+/* c->f.why may hold text that a backend chose: it is escaped. */
 void report_failure(const struct bf_conn *c, const char *verb, int err, bool json);
 
 /* Seconds of the real-time clock, which the guests of one host share. */

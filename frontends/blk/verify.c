@@ -43,14 +43,15 @@ static int check_data(struct verify *v, const struct bf_io *io)
         generation g = v->gen[s - v->from];
 
         if (g && !pattern_is(mem, v->o->seed, s, g)) {
-            pattern_explain(mem, v->o->seed, s, g, c->why, sizeof(c->why));
+            pattern_explain(mem, v->o->seed, s, g, c->f.why, sizeof(c->f.why));
             return -EILSEQ;
         }
         v->r->checked += g != 0;
     }
     if (!bf_io_canary_holds(c, io))
-        return bf_fail(c, -EILSEQ, "the read of sector %llu touched bytes beside its segments",
-                       (unsigned long long)io->sector);
+        return front_fail(&c->f, -EILSEQ,
+                          "the read of sector %llu touched bytes beside its segments",
+                          (unsigned long long)io->sector);
     return 0;
 }
 
@@ -103,8 +104,9 @@ static int answered(struct load *l, struct bf_io *io)
     if (io->op == BLKIF_OP_DISCARD && io->status == BLKIF_RSP_EOPNOTSUPP)
         v->no_discard = true; /* an offer that the target could not keep, but said so */
     else if (io->status != BLKIF_RSP_OKAY)
-        rc = bf_fail(l->c, -EIO, "operation %u of %u sectors at %llu was answered: %s", io->op,
-                     io->nr_sectors, (unsigned long long)io->sector, bf_status_name(io->status));
+        rc = front_fail(&l->c->f, -EIO, "operation %u of %u sectors at %llu was answered: %s",
+                        io->op, io->nr_sectors, (unsigned long long)io->sector,
+                        bf_status_name(io->status));
     else if (io->op == BLKIF_OP_READ)
         rc = check_data(v, io);
     if (io->op == BLKIF_OP_READ)
@@ -271,8 +273,8 @@ static int begin(struct verify *v, struct bf_conn *c, const struct verify_option
     v->random = o->seed * 0x9e3779b97f4a7c15 + 1;
     v->from = o->from;
     if (o->from >= c->offer.sectors)
-        return bf_fail(c, -EINVAL, "the disk has %llu sectors only",
-                       (unsigned long long)c->offer.sectors);
+        return front_fail(&c->f, -EINVAL, "the disk has %llu sectors only",
+                          (unsigned long long)c->offer.sectors);
     left = c->offer.sectors - o->from;
     v->sectors = o->sectors ? o->sectors : VERIFY_SECTORS;
     if (v->sectors > left)
@@ -281,7 +283,7 @@ static int begin(struct verify *v, struct bf_conn *c, const struct verify_option
     v->busy = calloc(v->sectors, 1);
     v->window_ns = clock_ns();
     v->end_ns = v->window_ns + (uint64_t)o->seconds * 1000000000;
-    return v->gen && v->busy ? 0 : bf_fail(c, -ENOMEM, "no memory");
+    return v->gen && v->busy ? 0 : front_fail(&c->f, -ENOMEM, "no memory");
 }
 
 static void end(struct verify *v)
@@ -347,6 +349,6 @@ int verify_quick(struct bf_conn *c, uint64_t from, uint64_t sectors)
     int rc = verify_random(c, &o, &r);
 
     if (!rc && r.checked == 0)
-        return bf_fail(c, -EILSEQ, "nothing was checked");
+        return front_fail(&c->f, -EILSEQ, "nothing was checked");
     return rc;
 }

@@ -37,7 +37,7 @@ struct verify_result {
 
 /* Random reads, writes, flushes, barriers and discards that never overlap in flight, each sector
  * read compared with what was last written; then all of it once more.  0; -EILSEQ: wrong data (or
- * bytes beside it touched), -EIO: an answer that was an error; or as bf_poll.  c->why. */
+ * bytes beside it touched), -EIO: an answer that was an error; or as bf_poll.  c->f.why. */
 int verify_random(struct bf_conn *c, const struct verify_options *o,
                   struct verify_result *r) must_check;
 /* The whole range once, in order. */

@@ -62,6 +62,13 @@ int front_sleep(struct front *f, unsigned ms)
     return n;
 }
 
+unsigned front_nap_ms(bool held, uint64_t now, uint64_t end)
+{
+    uint64_t ms = end > now ? (end - now) / 1000000 + 1 : 0;
+
+    return (unsigned)MIN(ms, (uint64_t)(held ? 1 : 200));
+}
+
 int front_await(struct front *f, unsigned wait, unsigned fatal, unsigned ms)
 {
     uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
@@ -111,6 +118,15 @@ int front_restart(struct front *f)
     };
 
     return front_walk(f, steps);
+}
+
+int front_check(struct front *f, unsigned good)
+{
+    unsigned s = front_state(f);
+
+    if (good >> s & 1)
+        return 0;
+    return front_fail(f, -ESHUTDOWN, "the backend went to state %u (%s)", s, xenbus_state_name(s));
 }
 
 /* ---- life ---- */

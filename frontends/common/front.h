@@ -59,8 +59,13 @@ int front_await(struct front *f, unsigned wait, unsigned fatal, unsigned ms) mus
 int front_walk(struct front *f, const struct front_step *steps) must_check;
 /* From whatever state, by the way of a kexec'd kernel, to where a handshake can start. */
 int front_restart(struct front *f) must_check;
+/* Is the backend in one of the states `good`?  0, or -ESHUTDOWN and f->why. */
+int front_check(struct front *f, unsigned good) must_check;
 /* Waits until the store or an event channel has something, at most ms: as poll(2). */
 int front_sleep(struct front *f, unsigned ms);
+/* How long to sleep from `now` towards `end` (ns): in steps, short ones while a port is held back.
+ */
+unsigned front_nap_ms(bool held, uint64_t now, uint64_t end);
 
 /* One event channel of ours. */
 struct front_port {

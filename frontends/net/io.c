@@ -272,23 +272,6 @@ static bool rest(struct nf_conn *c)
     return more;
 }
 
-static unsigned nap_ms(bool held, uint64_t now, uint64_t end)
-{
-    uint64_t ms = end > now ? (end - now) / 1000000 + 1 : 0;
-
-    return (unsigned)MIN(ms, (uint64_t)(held ? 1 : 200));
-}
-
-static int check_backend(struct nf_conn *c)
-{
-    unsigned s = front_state(&c->f);
-
-    if (s == XENBUS_CONNECTED || s == XENBUS_RECONFIGURED)
-        return 0;
-    return front_fail(&c->f, -ESHUTDOWN, "the backend went to state %u (%s)", s,
-                      xenbus_state_name(s));
-}
-
 int nf_poll(struct nf_conn *c, unsigned ms)
 {
     uint64_t end = clock_ns() + (uint64_t)ms * 1000000;
@@ -307,8 +290,8 @@ int nf_poll(struct nf_conn *c, unsigned ms)
         if (now >= end)
             return 0;
         /* Nothing came for a while: is there still somebody? */
-        if (front_sleep(&c->f, nap_ms(held, now, end)) == 0 && now + 150000000 < clock_ns()) {
-            n = check_backend(c);
+        if (front_sleep(&c->f, front_nap_ms(held, now, end)) == 0 && now + 150000000 < clock_ns()) {
+            n = front_check(&c->f, ST(CONNECTED) | ST(RECONFIGURED));
             if (n)
                 return n;
         }
@@ -358,8 +341,8 @@ static int raw_take(struct nf_conn *c, struct ring *r, void *raw, unsigned ms)
         now = clock_ns();
         if (now >= end)
             return 0;
-        if (front_sleep(&c->f, nap_ms(held, now, end)) == 0) {
-            rc = check_backend(c);
+        if (front_sleep(&c->f, front_nap_ms(held, now, end)) == 0) {
+            rc = front_check(&c->f, ST(CONNECTED) | ST(RECONFIGURED));
             if (rc)
                 return rc;
         }

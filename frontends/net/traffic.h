@@ -44,6 +44,9 @@ int traffic_hello(struct nf_conn *c, const uint8_t to[6]) must_check;
 int traffic_verify(struct nf_conn *c, const struct traffic_options *o,
                    struct traffic_result *r) must_check;
 
+/* A frame of kind k has a blank checksum although this end did not accept them. */
+bool traffic_refused_blank(const struct nf_conn *c, const struct nf_rx *x, enum frame_kind k);
+
 /* Sends back what comes, checked, until told to stop (SIGTERM, SIGINT) or for o->seconds.
  * 0; -EBADMSG: damaged frames came. */
 int traffic_echo(struct nf_conn *c, const struct traffic_options *o,
