@@ -23,6 +23,7 @@
 #include "backends/blk/queue.h"
 #include "transport/xen/stamp.h"
 #include "transport/base/log.h"
+#include "tests/unit/suite.h"
 
 enum {
     GUEST = 7,
@@ -391,17 +392,6 @@ static int16_t one(struct blkif_x86_64_rw r)
 static void fill(uint32_t gref, uint8_t with)
 {
     memset(page[gref], with, GRANT_PAGE);
-}
-
-static inline int run_suite(Suite *s)
-{
-    SRunner *r = srunner_create(s);
-    int failed;
-
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

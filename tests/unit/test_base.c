@@ -12,6 +12,7 @@
 #include "transport/base/loop.h"
 #include "transport/base/msg.h"
 #include "transport/xen/worker.h"
+#include "tests/unit/suite.h"
 
 START_TEST(ranges_do_not_wrap)
 {
@@ -240,8 +241,6 @@ int main(void)
 {
     Suite *s = suite_create("base");
     TCase *t = tcase_create("base");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, ranges_do_not_wrap);
     tcase_add_test(t, escapes_what_a_peer_wrote);
@@ -253,9 +252,5 @@ int main(void)
     tcase_add_test(t, messages_carry_descriptors);
     tcase_add_test(t, worker_messages_are_checked);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

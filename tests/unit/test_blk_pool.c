@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backends/blk/pool.h"
+#include "tests/unit/suite.h"
 
 static struct pool pool;
 
@@ -71,17 +72,11 @@ int main(void)
 {
     Suite *s = suite_create("blk_pool");
     TCase *t = tcase_create("pool");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, takes_all_and_refuses_more);
     tcase_add_test(t, needs_neighbours);
     tcase_add_test(t, random_use_never_overlaps);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/blk/quota.h"
+#include "tests/unit/suite.h"
 
 enum { MS = 1000000 };
 
@@ -94,8 +95,6 @@ int main(void)
 {
     Suite *s = suite_create("blk_quota");
     TCase *t = tcase_create("quota");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, no_limit_never_waits);
     tcase_add_test(t, a_burst_and_then_the_rate);
@@ -103,9 +102,5 @@ int main(void)
     tcase_add_test(t, a_large_request_is_paid_for_afterwards);
     tcase_add_test(t, absurd_values_do_not_wrap);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/blk/req.h"
+#include "tests/unit/suite.h"
 
 enum { DISK_SECTORS = 1000 };
 
@@ -370,8 +371,6 @@ int main(void)
 {
     Suite *s = suite_create("blk_req");
     TCase *t = tcase_create("req");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_set_timeout(t, 60);
@@ -392,9 +391,5 @@ int main(void)
     tcase_add_test(t, b16_the_other_abi);
     tcase_add_test(t, random_slots_stay_inside);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

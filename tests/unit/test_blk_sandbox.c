@@ -18,6 +18,7 @@
 #include "backends/blk/blkback.h"
 #include "backends/blk/wait.h"
 #include "transport/base/sandbox.h"
+#include "tests/unit/suite.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { FILTERED = 0 }; /* sanitizer builds have no filter: sandbox.c says why */
@@ -164,16 +165,10 @@ int main(void)
 {
     Suite *s = suite_create("blk_sandbox");
     TCase *t = tcase_create("blk_sandbox");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, a_call_kills, 0, (int)ARRAY_SIZE(calls));
     tcase_add_test(t, erasing_is_allowed);
     tcase_add_loop_test(t, the_ring_refuses, 0, (int)ARRAY_SIZE(by_ring));
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

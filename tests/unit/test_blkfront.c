@@ -12,6 +12,7 @@
 #include "frontends/blk/pattern.h"
 #include "frontends/blk/profile.h"
 #include "transport/base/arith.h"
+#include "tests/unit/suite.h"
 
 /* ---- the layouts: two independent descriptions must agree ---- */
 
@@ -254,8 +255,8 @@ START_TEST(no_profile_waits_for_what_a_backend_never_does)
         const struct profile *p = bf_profile_find(bf_profile_name(n));
 
         ck_assert_ptr_nonnull(p);
-        for (unsigned i = 0; i < PROFILE_STEPS; i++) {
-            const struct profile_step *s[] = {&p->before[i], &p->after[i], &p->close[i]};
+        for (unsigned i = 0; i < FRONT_STEPS; i++) {
+            const struct front_step *s[] = {&p->before[i], &p->after[i], &p->close[i]};
 
             for (unsigned k = 0; k < ARRAY_SIZE(s); k++)
                 ck_assert_msg(!(s[k]->wait & s[k]->fatal), "%s, step %u: waits for what is fatal",
@@ -271,8 +272,6 @@ int main(void)
 {
     Suite *s = suite_create("blkfront");
     TCase *t = tcase_create("blkfront");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_loop_test(t, plain_requests_are_understood, 0, 3);
     tcase_add_loop_test(t, discards_are_understood, 0, 3);
@@ -285,8 +284,5 @@ int main(void)
     tcase_add_test(t, patterns_tell_every_difference);
     tcase_add_test(t, no_profile_waits_for_what_a_backend_never_does);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "transport/xen/bundle.h"
+#include "tests/unit/suite.h"
 
 static _Alignas(8) uint8_t mem[4096];
 static struct bundle_index x;
@@ -102,8 +103,6 @@ int main(void)
 {
     Suite *s = suite_create("bundle");
     TCase *t = tcase_create("bundle");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, comes_back_as_it_was_put_in);
@@ -111,9 +110,5 @@ int main(void)
     tcase_add_test(t, programs_for_another_blackbox_are_refused);
     tcase_add_test(t, names_and_sizes_stay_inside);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "driver-domain/image/conf.h"
+#include "tests/unit/suite.h"
 
 static struct conf c;
 static struct conf_error err;
@@ -215,8 +216,6 @@ int main(void)
 {
     Suite *s = suite_create("conf");
     TCase *tc = tcase_create("conf");
-    SRunner *sr;
-    int failed;
 
     tcase_add_test(tc, takes_everything);
     tcase_add_test(tc, empty_is_fine);
@@ -224,9 +223,5 @@ int main(void)
     tcase_add_test(tc, tells_the_line);
     tcase_add_test(tc, limits);
     suite_add_tcase(s, tc);
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

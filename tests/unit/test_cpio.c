@@ -7,6 +7,7 @@
 
 #include "driver-domain/image/cpio.h"
 #include "driver-domain/image/tree.h"
+#include "tests/unit/suite.h"
 
 /* ino mode uid gid nlink mtime size major minor rmajor rminor namesize check */
 #define HEAD(ino, mode, nlink, size, rmaj, rmin, name)                                             \
@@ -164,8 +165,6 @@ int main(void)
 {
     Suite *s = suite_create("cpio");
     TCase *tc = tcase_create("cpio");
-    SRunner *sr;
-    int failed;
 
     tcase_add_test(tc, writer_golden);
     tcase_add_test(tc, reader_reads_it_back);
@@ -173,9 +172,5 @@ int main(void)
     tcase_add_test(tc, tree_is_sorted_and_complete);
     tcase_add_test(tc, tree_refuses_two_contents);
     suite_add_tcase(s, tc);
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

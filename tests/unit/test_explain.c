@@ -1,5 +1,6 @@
 /* Each way a device can be stuck, and the cause drvdom why names. */
 #include "dom0-tools/explain.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -147,8 +148,6 @@ int main(void)
 {
     Suite *suite = suite_create("explain");
     TCase *t = tcase_create("explain");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, t);
     tcase_add_test(t, connected_is_well);
@@ -157,9 +156,5 @@ int main(void)
     tcase_add_test(t, a_waiting_guest_is_told_from_a_waiting_backend);
     tcase_add_test(t, closing_says_who_is_busy);
     tcase_add_test(t, a_kernel_backend_is_recognised);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

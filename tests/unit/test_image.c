@@ -13,6 +13,7 @@
 #include "driver-domain/image/build.h"
 #include "driver-domain/image/elf.h"
 #include "driver-domain/image/unpack.h"
+#include "tests/unit/suite.h"
 
 /* --- ELF: this very program ------------------------------------------------------------------ */
 
@@ -417,8 +418,6 @@ int main(int argc, char **argv)
 {
     Suite *s;
     TCase *tc;
-    SRunner *sr;
-    int failed;
 
     if (argc > 1 && strcmp(argv[1], "run") == 0)
         return 42; /* elf_trim_still_runs */
@@ -437,9 +436,5 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tc, pci_names, 0, (int)ARRAY_SIZE(names));
     tcase_add_test(tc, pci_aliases);
     suite_add_tcase(s, tc);
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

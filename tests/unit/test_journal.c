@@ -7,6 +7,7 @@
 
 #include "transport/xen/blackbox.h"
 #include "transport/xen/journal.h"
+#include "tests/unit/suite.h"
 
 enum { RECORDS = 8, BYTES = JOURNAL_RECORD * (1 + 2 * RECORDS) };
 
@@ -317,8 +318,6 @@ int main(void)
 {
     Suite *s = suite_create("journal");
     TCase *t = tcase_create("journal");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, shape);
@@ -332,9 +331,5 @@ int main(void)
     tcase_add_test(t, index_is_checked);
     tcase_add_test(t, log_ring);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* Latency and rates as text: table, JSON, OpenMetrics, hgrm, HTML; from histograms with known
  * values. */
 #include "dom0-tools/latency_render.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -216,8 +217,6 @@ int main(void)
     const char *report = getenv("DRVDOM_REPORT");
     Suite *suite = suite_create("latency");
     TCase *t = tcase_create("latency");
-    SRunner *runner;
-    int failed;
 
     if (report)
         write_report(report);
@@ -229,9 +228,5 @@ int main(void)
     tcase_add_test(t, html_is_whole);
     tcase_add_test(t, empty_is_no_trouble);
     tcase_add_test(t, rates);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* The parser of xl configurations, and each rule of drvdom lint. */
 #include "dom0-tools/lint_cfg.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -224,8 +225,6 @@ int main(void)
 {
     Suite *suite = suite_create("lint-cfg");
     TCase *t = tcase_create("lint-cfg");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, t);
     tcase_add_test(t, values_of_all_kinds);
@@ -234,9 +233,5 @@ int main(void)
     tcase_add_test(t, device_lines);
     tcase_add_test(t, good_configurations_are_clean);
     tcase_add_test(t, each_fault_is_named);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "driver-domain/image/modules.h"
+#include "tests/unit/suite.h"
 
 #define INFO(name, text)                                                                           \
     "static const char i_" name "[] __attribute__((section(\".modinfo\"),used)) = \"" text "\";\n"
@@ -143,8 +144,6 @@ int main(void)
 {
     Suite *s = suite_create("modules");
     TCase *tc = tcase_create("modules");
-    SRunner *sr;
-    int failed;
 
     tcase_add_unchecked_fixture(tc, make_modules, remove_modules);
     tcase_set_timeout(tc, 60);
@@ -152,9 +151,5 @@ int main(void)
     tcase_add_test(tc, refuses);
     tcase_add_test(tc, leaves_no_trace);
     suite_add_tcase(s, tc);
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/blk/nbd_addr.h"
+#include "tests/unit/suite.h"
 
 static struct nbd_addr a;
 static struct why why;
@@ -101,17 +102,11 @@ int main(void)
 {
     Suite *s = suite_create("nbd_addr");
     TCase *t = tcase_create("nbd_addr");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, tcp);
     tcase_add_test(t, local);
     tcase_add_loop_test(t, refused, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_test(t, too_long);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <xen/io/netif.h>
 
 #include "backends/net/netif_abi.h"
+#include "tests/unit/suite.h"
 
 #define SAME_FIELD(ours, field, theirs, their_field)                                               \
     do {                                                                                           \
@@ -71,15 +72,9 @@ int main(void)
 {
     Suite *s = suite_create("net abi");
     TCase *t = tcase_create("net abi");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, layouts);
     tcase_add_test(t, numbers);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

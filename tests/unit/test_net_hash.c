@@ -10,6 +10,7 @@
 
 #include "backends/net/ctrl.h"
 #include "backends/net/steer.h"
+#include "tests/unit/suite.h"
 
 /* Microsoft's key and examples ("Verifying the RSS hash calculation"), which drivers are tested
  * with. */
@@ -297,8 +298,6 @@ int main(void)
 {
     Suite *s = suite_create("net_hash");
     TCase *t = tcase_create("hash");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, published_examples);
     tcase_add_test(t, frames_that_are_not_hashed);
@@ -308,9 +307,5 @@ int main(void)
     tcase_add_test(t, kernel_program_is_the_same);
     tcase_set_timeout(t, 20);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

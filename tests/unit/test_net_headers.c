@@ -5,6 +5,7 @@
 
 #include "backends/net/headers.h"
 #include "tests/unit/net_frames.h"
+#include "tests/unit/suite.h"
 
 static uint8_t f[70000];
 
@@ -170,8 +171,6 @@ int main(void)
 {
     Suite *s = suite_create("net headers");
     TCase *t = tcase_create("net headers");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, finds_the_transport);
     tcase_add_test(t, refuses_every_truncation);
@@ -180,9 +179,5 @@ int main(void)
     tcase_add_test(t, sums);
     tcase_add_test(t, never_writes_zero);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

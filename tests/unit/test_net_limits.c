@@ -10,6 +10,7 @@
 #include "backends/net/rate.h"
 #include "backends/net/uplink.h"
 #include "backends/net/vlan.h"
+#include "tests/unit/suite.h"
 
 #define MS UINT64_C(1000000)
 
@@ -262,8 +263,6 @@ int main(void)
 {
     Suite *s = suite_create("net limits");
     TCase *t = tcase_create("net limits");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, no_limit);
@@ -276,9 +275,5 @@ int main(void)
     tcase_add_test(t, vlans_of_a_port);
     tcase_add_test(t, news_of_taps_are_none);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

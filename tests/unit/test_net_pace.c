@@ -3,6 +3,7 @@
  * often it may wake a worker.
  */
 #include "tests/unit/net_guest.h"
+#include "tests/unit/suite.h"
 
 /* A limit of 1000 bytes per ms on top of the burst: what waits goes out in time, nothing is lost.
  */
@@ -208,8 +209,6 @@ int main(void)
 {
     Suite *s = suite_create("net pace");
     TCase *t = tcase_create("net pace");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, limits_the_rate);
@@ -218,9 +217,5 @@ int main(void)
     tcase_add_test(t, gives_up_on_a_guest_that_takes_nothing);
     tcase_add_test(t, throttles_a_storm);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

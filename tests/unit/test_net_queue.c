@@ -4,6 +4,7 @@
  * test_net_pace.c.
  */
 #include "tests/unit/net_guest.h"
+#include "tests/unit/suite.h"
 
 /* ---- transmit ---- */
 
@@ -432,8 +433,6 @@ int main(void)
 {
     Suite *s = suite_create("net queue");
     TCase *t = tcase_create("net queue");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sends_frames_in_order);
@@ -451,9 +450,5 @@ int main(void)
     tcase_add_test(t, filters_multicast);
     tcase_add_test(t, reconnects);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

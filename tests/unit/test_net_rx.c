@@ -7,6 +7,7 @@
 #include "backends/net/headers.h"
 #include "backends/net/rx.h"
 #include "tests/unit/net_frames.h"
+#include "tests/unit/suite.h"
 
 static uint8_t f[RX_FRAME_MAX];
 static struct rx_plan p;
@@ -277,8 +278,6 @@ int main(void)
 {
     Suite *s = suite_create("net rx");
     TCase *t = tcase_create("net rx");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, small_frame);
     tcase_add_test(t, slots_of_every_size);
@@ -290,9 +289,5 @@ int main(void)
     tcase_add_test(t, slots_needed);
     tcase_add_test(t, headroom_and_hash);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

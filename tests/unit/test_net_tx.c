@@ -6,6 +6,7 @@
 
 #include "backends/net/tx.h"
 #include "tests/unit/net_frames.h"
+#include "tests/unit/suite.h"
 
 static struct tx_packet p;
 static struct tx_rules rules;
@@ -416,8 +417,6 @@ int main(void)
 {
     Suite *s = suite_create("net tx");
     TCase *t = tcase_create("net tx");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, one_slot);
     tcase_add_test(t, three_slots_and_gso);
@@ -438,9 +437,5 @@ int main(void)
     tcase_add_test(t, n12_blank_checksum_of_nothing);
     tcase_add_test(t, n24_jumbo);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

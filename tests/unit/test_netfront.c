@@ -8,6 +8,7 @@
 #include "frontends/net/frame.h"
 #include "frontends/net/slots.h"
 #include "transport/base/arith.h"
+#include "tests/unit/suite.h"
 
 static const struct nf_rx_rules all = {
     .gso4 = true, .gso6 = true, .csum4 = true, .csum6 = true, .sg = true};
@@ -171,8 +172,6 @@ int main(void)
 {
     Suite *s = suite_create("netfront");
     TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, rx_whole_frames);
     tcase_add_test(t, rx_what_no_backend_may_write);
@@ -181,9 +180,5 @@ int main(void)
     tcase_add_test(t, tx_answers);
     tcase_add_test(t, frames_are_checked);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "transport/xen/ring.h"
+#include "tests/unit/suite.h"
 
 enum { SLOT = 16, PAGE = 4096, SLOTS = 128 /* floor(4032 / 16) = 252, power of two below */ };
 
@@ -294,8 +295,6 @@ int main(void)
 {
     Suite *s = suite_create("ring");
     TCase *t = tcase_create("ring");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sizes);
@@ -310,9 +309,5 @@ int main(void)
     tcase_add_test(t, resume_goes_on_behind_what_was_taken);
     tcase_add_test(t, front_refuses_too_many_responses);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "transport/base/sandbox.h"
+#include "tests/unit/suite.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { FILTERED = 0 }; /* sanitizer builds have no filter: sandbox.c says why */
@@ -212,17 +213,11 @@ int main(void)
 {
     Suite *s = suite_create("sandbox");
     TCase *t = tcase_create("sandbox");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, forbidden_calls_kill, 0, (int)ARRAY_SIZE(forbidden));
     tcase_add_test(t, what_a_worker_needs_works);
     tcase_add_test(t, root_gives_up_everything);
     tcase_add_test(t, root_is_empty);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include "schema/driver-domain.h"
 #include "schema/vbd.h"
 #include "schema/vif.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -360,8 +361,6 @@ int main(void)
 {
     Suite *s = suite_create("schema accessors");
     TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, dirs_are_the_paths_of_xen);
     tcase_add_test(t, watch_paths_come_apart_again);
@@ -379,9 +378,5 @@ int main(void)
     tcase_add_test_raise_signal(t, small_buffer_asserts, 6);
     tcase_add_test_raise_signal(t, long_path_asserts, 6);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

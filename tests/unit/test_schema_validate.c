@@ -3,6 +3,7 @@
 #include "schema/vbd.h"
 #include "schema/vif.h"
 #include "xenstore-schema/validate.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -311,8 +312,6 @@ int main(void)
 {
     Suite *s = suite_create("schema validator");
     TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, linux_single_queue_is_clean);
     tcase_add_test(t, linux_two_queues_of_four_pages_are_clean);
@@ -325,9 +324,5 @@ int main(void)
     tcase_add_test(t, a_healthy_system_has_no_finding);
     tcase_add_test(t, any_garbage_is_survived);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "tests/unit/suite.h"
+
 #define GOLDEN "tests/golden/schema/"
 
 enum { OUT_MAX = 1 << 20 };
@@ -131,8 +133,6 @@ int main(void)
 {
     Suite *s = suite_create("schemac");
     TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, good_input_gives_the_golden_output, 0,
@@ -140,9 +140,5 @@ int main(void)
     tcase_add_test(t, bad_input_fails_at_its_line);
     tcase_add_test(t, bad_command_lines_give_the_usage);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* Reading ahead, against a xenstored of the test's own: what it answers, counted, and what happens
  * when it answers nonsense. */
 #include "transport/xen/store_ahead.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -208,8 +209,6 @@ int main(void)
 {
     Suite *suite = suite_create("store_ahead");
     TCase *t = tcase_create("ahead");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 30);
@@ -217,9 +216,5 @@ int main(void)
     tcase_add_loop_test(t, trouble_costs_time_only, WRONG_ID, DIES + 1);
     tcase_add_test(t, no_socket);
     suite_add_tcase(suite, t);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

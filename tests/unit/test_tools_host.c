@@ -1,6 +1,7 @@
 /* What is read from text of the host: PCI addresses, xenstored's answers; and running programs. */
 #include "dom0-tools/host.h"
 #include "dom0-tools/limits.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -72,17 +73,11 @@ int main(void)
 {
     Suite *suite = suite_create("tools-host");
     TCase *t = tcase_create("host");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, t);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, pci_addresses);
     tcase_add_test(t, quota_answers);
     tcase_add_test(t, programs_are_run);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

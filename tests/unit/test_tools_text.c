@@ -3,6 +3,7 @@
 #include "dom0-tools/maptrack.h"
 #include "dom0-tools/options.h"
 #include "dom0-tools/table.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -124,8 +125,6 @@ int main(void)
 {
     Suite *suite = suite_create("tools-text");
     TCase *t = tcase_create("text");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, t);
     tcase_add_test(t, json_nests_and_escapes);
@@ -133,9 +132,5 @@ int main(void)
     tcase_add_test(t, options_are_taken_and_refused);
     tcase_add_test(t, seconds);
     tcase_add_test(t, maptrack_is_found);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "xenstore-schema/key.h"
+#include "tests/unit/suite.h"
 
 static int uint_of(const char *str, uint64_t min, uint64_t max, uint64_t *out)
 {
@@ -340,8 +341,6 @@ int main(void)
 {
     Suite *s = suite_create("schema values");
     TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, uint_accepts_plain_decimal);
     tcase_add_test(t, uint_refuses_everything_else);
@@ -359,9 +358,5 @@ int main(void)
     tcase_add_test(t, names_match_with_index);
     tcase_add_test(t, paths_match_whole_components);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 
 #include "dom0-tools/guard/words.h"
 #include "transport/xen/journal.h"
+#include "tests/unit/suite.h"
 
 static struct bb_head head;
 static struct bb_slot slot;
@@ -74,17 +75,11 @@ int main(void)
 {
     Suite *s = suite_create("words");
     TCase *t = tcase_create("words");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, log_and_requests_are_told);
     tcase_add_test(t, damage_is_told_and_goes_no_further);
     tcase_add_test(t, text_ends_where_the_room_ends);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }
