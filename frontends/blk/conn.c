@@ -10,19 +10,6 @@
 
 /* ---- what the backend offers ---- */
 
-static int check_demands(struct bf_conn *c, const struct profile *p)
-{
-    char path[STORE_PATH_MAX];
-
-    for (unsigned i = 0; i < PROFILE_KEYS && p->demands[i]; i++) {
-        schema_join(path, sizeof(path), c->f.back, p->demands[i]);
-        if (store_exists(c->f.store, 0, path) != 1)
-            return front_fail(&c->f, -EOPNOTSUPP, "%s wants key %s, which is not there", p->name,
-                              p->demands[i]);
-    }
-    return 0;
-}
-
 /* The disk itself.  A size that cannot be true is refused, for we would compute with it (F5). */
 static int read_disk(struct bf_conn *c, struct bf_offer *o)
 {
@@ -283,8 +270,9 @@ static int put_protocol(struct bf_conn *c, store_txn t)
                                                           : VBD_FRONT_PROTOCOL_X86_64);
 }
 
-static int put_keys(struct bf_conn *c, store_txn t)
+static int put_keys(void *arg, store_txn t)
 {
+    struct bf_conn *c = arg;
     const struct profile *p = c->want.profile;
     char sub[STORE_PATH_MAX];
     int rc = clear_keys(c, t);
@@ -308,21 +296,7 @@ static int put_keys(struct bf_conn *c, store_txn t)
 
 int bf_write_keys(struct bf_conn *c)
 {
-    int rc = -EAGAIN;
-
-    for (int tries = 0; tries < 20 && rc == -EAGAIN; tries++) {
-        store_txn t;
-
-        rc = store_txn_begin(c->f.store, &t);
-        if (rc)
-            break;
-        rc = put_keys(c, t);
-        if (rc)
-            (void)!store_txn_end(c->f.store, t, true);
-        else
-            rc = store_txn_end(c->f.store, t, false);
-    }
-    return rc ? front_fail(&c->f, rc, "our keys cannot be written: %s", strerror(-rc)) : 0;
+    return front_put_keys(&c->f, put_keys, c);
 }
 
 /* ---- all together ---- */
@@ -336,7 +310,7 @@ int bf_connect(struct bf_conn *c, const struct bf_want *w)
     c->want = *w;
     rc = front_walk(&c->f, w->profile->before);
     if (!rc)
-        rc = check_demands(c, w->profile);
+        rc = front_demands(&c->f, w->profile->name, w->profile->demands, PROFILE_KEYS);
     if (!rc)
         rc = bf_read_offer(c);
     if (!rc)

@@ -13,6 +13,7 @@
 enum {
     USELESS_FREE = 16, /* events that bring nothing before the next one is held back */
     HELD_SHIFT_MAX = 10,
+    TXN_TRIES = 20, /* of a transaction that somebody else was faster than */
 };
 
 static const char STATE_TOKEN[] = "backend";
@@ -127,6 +128,39 @@ int front_check(struct front *f, unsigned good)
     if (good >> s & 1)
         return 0;
     return front_fail(f, -ESHUTDOWN, "the backend went to state %u (%s)", s, xenbus_state_name(s));
+}
+
+/* ---- keys ---- */
+
+int front_demands(struct front *f, const char *who, const char *const *keys, unsigned nr)
+{
+    char path[STORE_PATH_MAX];
+
+    for (unsigned i = 0; i < nr && keys[i]; i++) {
+        schema_join(path, sizeof(path), f->back, keys[i]);
+        if (store_exists(f->store, 0, path) != 1)
+            return front_fail(f, -EOPNOTSUPP, "%s wants key %s, which is not there", who, keys[i]);
+    }
+    return 0;
+}
+
+int front_put_keys(struct front *f, int (*put)(void *arg, store_txn t), void *arg)
+{
+    int rc = -EAGAIN;
+
+    for (int tries = 0; tries < TXN_TRIES && rc == -EAGAIN; tries++) {
+        store_txn t;
+
+        rc = store_txn_begin(f->store, &t);
+        if (rc)
+            break;
+        rc = put(arg, t);
+        if (rc)
+            (void)!store_txn_end(f->store, t, true);
+        else
+            rc = store_txn_end(f->store, t, false);
+    }
+    return rc ? front_fail(f, rc, "our keys cannot be written: %s", strerror(-rc)) : 0;
 }
 
 /* ---- life ---- */

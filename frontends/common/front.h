@@ -67,6 +67,13 @@ int front_sleep(struct front *f, unsigned ms);
  */
 unsigned front_nap_ms(bool held, uint64_t now, uint64_t end);
 
+/* Are these keys (nr at most, NULL ends them) in the backend's directory?  -EOPNOTSUPP: not, and
+ * f->why says what `who` misses. */
+int front_demands(struct front *f, const char *who, const char *const *keys,
+                  unsigned nr) must_check;
+/* Writes our keys in one transaction: put() does it, and again if somebody else was faster. */
+int front_put_keys(struct front *f, int (*put)(void *arg, store_txn t), void *arg) must_check;
+
 /* One event channel of ours. */
 struct front_port {
     uint32_t port; /* 0: none */

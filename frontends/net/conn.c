@@ -11,19 +11,6 @@
 
 /* ---- what the backend offers ---- */
 
-static int check_demands(struct nf_conn *c, const struct profile *p)
-{
-    char path[STORE_PATH_MAX];
-
-    for (unsigned i = 0; i < PROFILE_KEYS && p->demands[i]; i++) {
-        schema_join(path, sizeof(path), c->f.back, p->demands[i]);
-        if (store_exists(c->f.store, 0, path) != 1)
-            return front_fail(&c->f, -EOPNOTSUPP, "%s wants key %s, which is not there", p->name,
-                              p->demands[i]);
-    }
-    return 0;
-}
-
 int nf_read_offer(struct nf_conn *c)
 {
     struct nf_offer o = {0};
@@ -284,8 +271,9 @@ static int clear_keys(struct nf_conn *c, store_txn t)
     return rc;
 }
 
-static int put_keys(struct nf_conn *c, store_txn t)
+static int put_keys(void *arg, store_txn t)
 {
+    struct nf_conn *c = arg;
     enum profile_queues how = c->want.profile->queues;
     bool in_dir = c->nr_queues > 1 || how == QUEUES_IN_DIR;
     char sub[STORE_PATH_MAX];
@@ -306,21 +294,7 @@ static int put_keys(struct nf_conn *c, store_txn t)
 
 int nf_write_keys(struct nf_conn *c)
 {
-    int rc = -EAGAIN;
-
-    for (int tries = 0; tries < 20 && rc == -EAGAIN; tries++) {
-        store_txn t;
-
-        rc = store_txn_begin(c->f.store, &t);
-        if (rc)
-            break;
-        rc = put_keys(c, t);
-        if (rc)
-            (void)!store_txn_end(c->f.store, t, true);
-        else
-            rc = store_txn_end(c->f.store, t, false);
-    }
-    return rc ? front_fail(&c->f, rc, "our keys cannot be written: %s", strerror(-rc)) : 0;
+    return front_put_keys(&c->f, put_keys, c);
 }
 
 /* ---- all together ---- */
@@ -345,7 +319,7 @@ int nf_connect(struct nf_conn *c, const struct nf_want *w)
     c->f.timeout_ms = w->timeout_ms;
     rc = front_walk(&c->f, w->profile->before);
     if (!rc)
-        rc = check_demands(c, w->profile);
+        rc = front_demands(&c->f, w->profile->name, w->profile->demands, PROFILE_KEYS);
     if (!rc)
         rc = nf_read_offer(c);
     if (!rc)
