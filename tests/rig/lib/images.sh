@@ -135,7 +135,7 @@ image_dom0() {
     cp -L "$(find_lib libgcc_s.so.1)" "$d/lib/"     # dlopened by pthread_exit
     : >"$d/etc/xen/xl.conf"
     add_modules "$d" xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-pciback \
-        virtio_pci virtio_blk virtio_console
+        virtio_pci virtio_blk virtio_console sdhci-pci mmc_block
     cp "$RIG_DIR/dom0/init" "$d/init"
     chmod 755 "$d/init"
     cp "$IMG/vmlinux" "$d/boot/vmlinux"             # the guests' kernel

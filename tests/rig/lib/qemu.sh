@@ -37,12 +37,27 @@ qemu_args() {
         -kernel xen -append "$xen" -initrd "vmlinux console=hvc0 $linux tsc=unstable,dom0.cpio"
         -serial "file:$dir/console.log"
         -chardev "pipe,id=monitor,path=$dir/monitor" -mon chardev=monitor,mode=readline
-        -device virtio-serial-pci
+        -device virtio-serial-pci,ioeventfd=off
         -chardev "file,id=out,path=$dir/output" -device virtserialport,chardev=out,name=rig.out
         -chardev "file,id=logs,path=$dir/logs.tar" -device virtserialport,chardev=logs,name=rig.logs
-        -chardev "pipe,id=ctl,path=$dir/ctl" -device virtserialport,chardev=ctl,name=rig.ctl
-        -drive "if=none,id=files,file=$dir/files.img,format=raw,readonly=on"
-        -device virtio-blk-pci,drive=files)
+        -chardev "pipe,id=ctl,path=$dir/ctl" -device virtserialport,chardev=ctl,name=rig.ctl)
+    # State of the machine goes into a qcow2 of its own.  The NVMe model cannot be saved, an SD card is lost.
+    [[ $machine == passthrough* || $machine == icount ]] ||
+        QEMU_ARGS+=(-drive "if=none,id=state,file=$dir/state.qcow2,format=qcow2,cache=unsafe")
+    # Where figures shall repeat, nothing may happen at the host's time.  A virtio device is asked and answers in
+    # QEMU's main loop, beside the emulated processor, whenever the host gets to it; so does any disk but an SD
+    # card, which is read while the processor waits.
+    # shellcheck disable=SC2054
+    case $machine in
+    icount)
+        QEMU_ARGS+=(-drive "if=none,id=files,file=$dir/files.img,format=raw"
+            -device sdhci-pci,id=sd -device sd-card,drive=files)
+        ;;
+    *)
+        QEMU_ARGS+=(-drive "if=none,id=files,file=$dir/files.img,format=raw,readonly=on"
+            -device virtio-blk-pci,drive=files)
+        ;;
+    esac
     # The last of equal options counts.  The emulated time stamp counter says that it is not invariant, as
     # every real one is, and Linux would measure time with something slow.
     [[ $machine != *linux* ]] ||
@@ -67,9 +82,6 @@ qemu_args() {
             -device e1000e,netdev=net,addr=5)
         ;;
     esac
-    # State of the machine goes into a qcow2 of its own; the NVMe model cannot be saved.
-    [[ $machine == passthrough* ]] ||
-        QEMU_ARGS+=(-drive "if=none,id=state,file=$dir/state.qcow2,format=qcow2,cache=unsafe")
 }
 
 # qemu_start DIR [MORE-ARGS...]: starts it in the background, with the files it wants in DIR.

@@ -94,7 +94,7 @@ files_for() {
     [ $mib -le "$FILES_MIB" ] || die "scenario $NAME brings $mib MiB, at most $FILES_MIB fit"
     printf 'mib=%s\n' "$mib" >"$2/RIG-SCENARIO"
     empty_files_disk "$2/files.img"
-    tar -c --format=ustar --owner=0 --group=0 -C "$2" -f - RIG-SCENARIO -C "$stage" . |
+    tar -c --format=ustar --owner=0 --group=0 --sort=name --mtime=@1704067200 -C "$2" -f - RIG-SCENARIO -C "$stage" . |
         dd of="$2/files.img" bs=1M conv=notrunc status=none
     rm -rf "$stage" "$2/RIG-SCENARIO"
 }
@@ -245,9 +245,10 @@ collect() {
     [ -n "${KEEP-}" ] || rm -f "$dir/nvme.img" "$dir/nvme2.img"
 }
 
-# The second namespace of the NVMe disk: an ext4 with a sparse file that guests may be given.
-make_second_disk() {    # DIR
+# The NVMe disk's two namespaces: the second is an ext4 with a sparse file that guests may be given.
+make_disks() {          # DIR
     need_tool mkfs.ext4 e2fsprogs
+    truncate -s 1G "$1/nvme.img"
     mkdir -p "$1/content"
     truncate -s 48M "$1/content/sparse.img"
     mkfs.ext4 -q -F -d "$1/content" "$1/nvme2.img" 96M || die "mkfs.ext4 failed for nvme2.img"
@@ -279,9 +280,8 @@ scenario_run() {
     rm -rf "$dir"
     mkdir -p "$dir"
     files_for "$file" "$dir"
-    if [[ $MACHINE == passthrough* ]]; then
-        truncate -s 1G "$dir/nvme.img"
-        make_second_disk "$dir"
+    if [[ $MACHINE == passthrough* || $MACHINE == icount ]]; then
+        [ "$MACHINE" = icount ] || make_disks "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
         say "$NAME: booting ($MACHINE: a cold boot)"
