@@ -82,7 +82,8 @@ skeleton() {    # DEST
 
 # pack DIR FILE: a newc archive with all owned by root, though nobody here needs to be root
 pack() {
-    (cd "$1" && find . -print0 | sort -z | cpio --null -o -H newc --owner=0:0 --quiet) >"$2.tmp" ||
+    find "$1" -print0 | xargs -0 touch -h -d @1704067200
+    (cd "$1" && find . -print0 | sort -z | cpio --null -o -H newc --owner=0:0 --reproducible --quiet) >"$2.tmp" ||
         die "cpio failed for ${2##*/}"
     mv "$2.tmp" "$2"
 }
