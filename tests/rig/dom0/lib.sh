@@ -373,3 +373,12 @@ pci_give() {
     done
     say "given to driver domains: $(xl pci-assignable-list | tr '\n' ' ')"
 }
+# pci_again BDF...: taken back and given away again, for the next domain: after a kernel's driver domain was
+# destroyed, NVMe's MSI-X was still on in pciback, and the next domain's driver was told -EALREADY.
+pci_again() {
+    local bdf out
+    for bdf in "$@"; do
+        out=$(xl pci-assignable-remove "$bdf" 2>&1) || fail "xl pci-assignable-remove $bdf: $out"
+    done
+    pci_give "$@"
+}

@@ -7,7 +7,7 @@
 . /rig/tests/rig/dom0/load.sh
 
 # The devices answer in the test host's time, and so does their outside: such figures repeat roughly.
-add_load guest.cpio
+add_load kdd.cpio guest.cpio
 GUEST_RAMDISK=/rig/guest.cpio
 cat /rig/kdd.cpio /rig/qdisk.cpio >/rig/kdd-qdisk.cpio
 DISKS=nvme-
@@ -56,5 +56,6 @@ for BACKEND in $BACKENDS; do
     xl destroy g1
     dd_stop "dd-$BACKEND"
     forget_domids
+    pci_again "$NVME" "$NIC"
 done
 [ -z "$bad" ] || fail "$bad"
