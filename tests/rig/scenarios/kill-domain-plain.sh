@@ -1,5 +1,5 @@
 # summary: the same without passthrough: the driver domain's disks are dom0's
-# timeout: 1140
+# timeout: 1200
 # machine: icount
 # files: recovery-plain-domain dom0-disks bench tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
 # shellcheck shell=dash
