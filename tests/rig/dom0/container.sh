@@ -16,26 +16,27 @@ container_root() {
     mount -t cgroup2 cgroup /sys/fs/cgroup || fail "no cgroups"
 }
 
-# container_bundle NAME 'commands' [DISK]: a directory for crun, with the disk as a device if there is one.
-# crun's own default specification, but for what the work needs: raw sockets, the disk, the memory lock of io_setup.
+# container_bundle NAME 'commands' DISK...: a directory for crun, with the disks as devices.
+# crun's own default specification, but for what the work needs: raw sockets and the disks.
 container_bundle() {
-    local d=/tmp/c/$1 disk=${3-} numbers device='' allow=''
+    local d=/tmp/c/$1 cmd=$2 disk numbers devices='' allow=''
+    shift 2
     mkdir -p "$d/upper" "$d/work" "$d/rootfs"
     mount -t overlay overlay -o "lowerdir=/tmp/lower,upperdir=$d/upper,workdir=$d/work" "$d/rootfs" || fail "no overlay"
-    if [ -n "$disk" ]; then
+    for disk in "$@"; do
         numbers="\"major\": $((0x$(stat -c %t "$disk"))), \"minor\": $((0x$(stat -c %T "$disk")))"
-        device="\"devices\": [{\"path\": \"$disk\", \"type\": \"b\", $numbers, \"fileMode\": 432}],"
-        allow=", {\"allow\": true, \"type\": \"b\", $numbers, \"access\": \"rwm\"}"
-    fi
+        devices="$devices${devices:+, }{\"path\": \"$disk\", \"type\": \"b\", $numbers, \"fileMode\": 432}"
+        allow="$allow, {\"allow\": true, \"type\": \"b\", $numbers, \"access\": \"rwm\"}"
+    done
     rm -f "$d/config.json"
     (cd "$d" && crun spec) || fail "crun spec failed"
-    awk -v cmd="$2" -v device="$device" -v allow="$allow" '
+    awk -v cmd="$cmd" -v devices="$devices" -v allow="$allow" '
         /"terminal"/ { sub(/true/, "false") }
         /"readonly"/ { sub(/true/, "false") }
         /"CAP_KILL"/ { print "\t\t\t\t\"CAP_NET_RAW\"," }
         /"args"/ { print "\t\t\"args\": [\"/bin/sh\", \"-c\", \"" cmd "\"],"; skip = 1 }
         skip { if (/\]/) skip = 0; next }
-        /"linux"/ { print; print "\t\t" device; next }
+        /"linux"/ { print; print "\t\t\"devices\": [" devices "],"; next }
         /"access": "rwm"/ { print; denied = 1; next }
         denied { print "\t\t\t\t}" allow; denied = 0; next }
         { print }' "$d/config.json" >"$d/new" && mv "$d/new" "$d/config.json"

@@ -1,7 +1,25 @@
 # What `make report` measures, the same in every column; docs/middle-ground.md says why.  The column's scenario
-# says where the work is done (in_place 'commands' SECONDS), on which disk (DISK), and how processor time is
-# counted (spent: lines "WHO NANOSECONDS").  Figures: ROW.WHAT VALUE UNIT.
+# says where the work is done (in_place 'commands' SECONDS), on which disk (DISK, which keeps its data, and EVEN, which
+# takes the same time for every request), how processor time is counted
+# (spent: lines "WHO NANOSECONDS"), and defines what else is named below.  Figures: ROW.WHAT VALUE UNIT.
 # shellcheck shell=dash disable=SC2154,SC3043
+
+# All of it, or some: RIG_SET='PARTS=processor,disk', while developing.
+measure() {
+    ! part processor || processor_work
+    ! part disk || disk_work
+    ! part net || net_work
+    ! part crossings || all_crossings
+    ! part surface || surface
+    ! part kernels || kernels
+    ! part instances || instances
+}
+part() {
+    case ,${PARTS-$1}, in
+    *,$1,*) ;;
+    *) return 1 ;;
+    esac
+}
 
 # Some are for processors of another kind and refuse; whether the device is there is asked afterwards.
 load_drivers() {        # DIRECTORY: /rig/drivers, of `files: drivers`
@@ -52,14 +70,14 @@ processor_work() {
 }
 
 disk_row() {    # ROW OPS HOW BLOCK DEPTH
-    work "$1" "$2" "/load/blkload $3 $DISK $4 $5 @"
+    work "$1" "$2" "/load/blkload $3 $EVEN $4 $5 @"
     out "$1" mean us 1
     out "$1" rate 1/s 5
 }
 disk_work() {
     in_place "/load/blkload verify $DISK 8" 60 || fail "the disk gives other bytes back than it got"
-    disk_row read-4k-qd1 4096 randread 4096 1
-    disk_row write-4k-qd1 4096 randwrite 4096 1
+    disk_row read-4k-qd1 2048 randread 4096 1
+    disk_row write-4k-qd1 2048 randwrite 4096 1
     disk_row read-4k-qd32 8192 randread 4096 32
     disk_row write-4k-qd32 8192 randwrite 4096 32
     disk_row read-128k 1024 read 131072 8
@@ -67,10 +85,10 @@ disk_work() {
 }
 
 net_work() {
-    in_place "/load/netload echo 10.0.2.100 1" 60 || fail "the echo outside gives other bytes back than it got"
+    in_place "/load/netload echo 10.0.2.100 1" 60 >/tmp/out || fail "the echo outside gives other bytes back than it got"
     work net-stream 16 '/load/netload stream 10.0.2.100 @'
     out net-stream rate MiB/s 1
-    work net-rr 1024 '/load/netload rr 10.0.2.100:7 @'
+    work net-rr 1024 '/load/netload rr 10.0.2.100:8 @'
     out net-rr mean us 1
     work net-packets 4096 '/load/netload icmp 10.0.2.2 @'
     out net-packets rate 1/s 1
@@ -82,15 +100,19 @@ net_work() {
 
 crossings() {   # ROW 'command'
     waiting "crossings of $1"
-    run_counted crossed /tmp/few "$(echo "$2" | sed "s/@/32/")"
-    run_counted crossed /tmp/many "$(echo "$2" | sed "s/@/288/")"
+    run_counted crossed /tmp/few "$(echo "$2" | sed "s/@/64/")"
+    run_counted crossed /tmp/many "$(echo "$2" | sed "s/@/1088/")"
     waiting -
     awk -v row="$1" 'NR == FNR { few[$1] = $2; next }
-        { printf "RIG-FIGURE crossings.%s.%s %.2f 1/op\n", row, $1, ($2 - few[$1]) / 256 }' /tmp/few /tmp/many
+        { printf "RIG-FIGURE crossings.%s.%s %.2f 1/op\n", row, $1, ($2 - few[$1]) / 1024 }' /tmp/few /tmp/many
 }
 all_crossings() {
-    crossings read "/load/blkload randread $DISK 4096 1 @"
-    crossings rr '/load/netload rr 10.0.2.100:7 @'
+    crossings read "/load/blkload randread $EVEN 4096 1 @"
+    crossings rr '/load/netload rr 10.0.2.100:8 @'
+    crossings_over
+}
+crossings_over() {
+    :
 }
 # A Linux's own count: system calls by a trace event, interrupts and switches between tasks (idle is one) by /proc.
 TRACE=/sys/kernel/tracing/events/raw_syscalls/sys_enter
@@ -99,6 +121,13 @@ crossed_linux() {
     grep -q '^hist' $TRACE/trigger || echo 'hist:keys=id' >$TRACE/trigger
     awk '/Hits:/ { print "system-calls", $2 } /^intr/ { print "interrupts", $2 } /^ctxt/ { print "task-switches", $2 }' \
         $TRACE/hist /proc/stat
+}
+
+# The same inside the place, when that has a Linux of its own.
+crossed_inside() {
+    in_place "$(sed -n '/^TRACE=/p; /^crossed_linux()/,/^}/p' /rig/tests/rig/dom0/middle.sh); crossed_linux" 60 >/tmp/inside ||
+        fail "no counts inside: $(cat /tmp/inside)"
+    sed 's/^/guest-/' /tmp/inside
 }
 
 # --- instances: what a platform starts for each customer ------------------------------------------------
@@ -126,7 +155,8 @@ start_instances() {     # ROW FIRST LAST: all at once, under load; ms until the 
 }
 instances() {
     local before each
-    in_place "(while :; do /load/blkload randread $DISK 4096 4 256; done) >/dev/null 2>&1 & echo \$! >/tmp/load.pid" 10
+    # a steady load, not as much as goes: what that leaves depends on the scheduler
+    in_place "(while :; do /load/blkload randread $EVEN 4096 4 16; usleep 20000; done) >/dev/null 2>&1 & echo \$! >/tmp/load.pid" 10
     start_instances start.one 1 1
     before=$(memory_free)
     start_instances start.eight 2 9
@@ -161,13 +191,12 @@ spent_linux() {
         END { printf "all %.0f\n", now - idle }' /proc/timer_list
 }
 
-# What whoever sits in the place can ask of the kernel that has the drivers: all its system calls, when no filter is on.
-surface_linux() {
-    local all filter
+# What whoever has taken over PID can ask of the kernel that has the drivers: all its system calls, if no filter is on.
+surface_linux() {       # SECCOMP-LINE-OF-STATUS WHO
+    local all
     all=$(grep ' __x64_sys_[a-z0-9_]*$' /proc/kallsyms | grep -vc ni_syscall)
-    filter=$(in_place 'sed -n "s/^Seccomp:[^0-9]*//p" /proc/self/status' 10)
-    [ "$filter" = 0 ] || fail "a filter of system calls is on: $filter"
-    figure surface text "$all system calls with all their ioctls${1-}"
+    [ "$(echo "$1" | tr -dc 0-9)" = 0 ] || fail "a filter of system calls is on: $1"
+    figure surface text "$2$all system calls with all their ioctls"
 }
 kernel_linux() {
     figure kernels text "one for all, the host's own: $(uname -r) here, $(in_place 'uname -r' 10) in an instance"

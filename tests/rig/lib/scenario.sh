@@ -3,6 +3,8 @@
 # A scenario's header says what it needs; `rig` reads it, dom0 does not:
 #   # summary: one line          # timeout: seconds of real time (120)
 #   # machine: plain|icount|passthrough|linux (plain)    # mem: MiB of the machine (2048)
+#   # silence: SECONDS            of real time without a word, after which the scenario is ended
+#   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that time
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
 
 header() {      # FILE NAME DEFAULT
@@ -139,10 +141,11 @@ stage_dom0_disks() {    # STAGE
     add_programs "$1/dom0-disks" sbin/mke2fs
 }
 
-# The devices' drivers for whoever runs on the machine itself, and what containers need to be handed them on:
-# /rig/drivers, loaded by load_drivers in dom0/middle.sh.
+# The passed-through devices' drivers for whoever runs on the machine itself, and what dom0 and containers need
+# to hand them on: /rig/drivers, loaded by load_drivers in dom0/middle.sh.
 stage_drivers() {       # STAGE
     add_modules "$1/drivers" nvme e1000e bridge
+    add_modules "$1/drivers/xen" xen-blkback xen-netback
     add_modules "$1/drivers/container" veth overlay
 }
 
@@ -199,16 +202,18 @@ stage_front() {         # STAGE
 
 # Streams what the scenario prints, without the lines meant for us.  Returns when it has ended, its
 # time is over, or the machine is gone; then END is "END rc", "TIMEOUT", or "DEAD".
-stream() {
-    local dir=$1 end=$((SECONDS + $2)) line
+stream() {              # DIR SECONDS SECONDS-OF-SILENCE
+    local dir=$1 end=$((SECONDS + $2)) line told=$SECONDS
     END='' WAITING=''
     exec 6< <(exec tail -n +1 -f --pid="$QEMU_PID" -s 0.1 "$dir/output" 2>/dev/null)
     while :; do
         if ! IFS= read -r -t 1 -u 6 line; then
             [ $SECONDS -lt "$end" ] || { END=TIMEOUT; break; }
+            [ $((SECONDS - told)) -lt "$3" ] || { END=TIMEOUT; break; }
             qemu_alive || { END=DEAD; break; }
             continue
         fi
+        told=$SECONDS
         line=${line%$'\r'}
         case $line in
         "RIG-END "*) END="END ${line#RIG-END }"; break ;;
@@ -245,12 +250,16 @@ collect() {
     [ -n "${KEEP-}" ] || rm -f "$dir/nvme.img" "$dir/nvme2.img"
 }
 
-# The NVMe disk's two namespaces: the second is an ext4 with a sparse file that guests may be given.
+# The NVMe disk's two namespaces: the second is an ext4 with a sparse file that guests may be given, and what GRUB as a
+# guest does: it writes what it is, and ends.
 make_disks() {          # DIR
     need_tool mkfs.ext4 e2fsprogs
     truncate -s 1G "$1/nvme.img"
-    mkdir -p "$1/content"
+    mkdir -p "$1/content/boot/grub"
     truncate -s 48M "$1/content/sparse.img"
+    # shellcheck disable=SC2016 # GRUB expands them
+    printf '%s\n' 'set told="$grub_cpu-$grub_platform"' 'save_env -f /boot/grub/grubenv told' halt >"$1/content/boot/grub/grub.cfg"
+    { printf '# GRUB Environment Block\n'; head -c 1000 /dev/zero | tr '\0' '#'; } | head -c 1024 >"$1/content/boot/grub/grubenv"
     mkfs.ext4 -q -F -d "$1/content" "$1/nvme2.img" 96M || die "mkfs.ext4 failed for nvme2.img"
     rm -r "$1/content"
 }
@@ -258,6 +267,14 @@ make_disks() {          # DIR
 # The NIC's outside, as pcap
 capture() {     # FILE-NAME DIR
     [ -z "$1" ] || QEMU_ARGS+=(-object "filter-dump,id=dump,netdev=net,file=$2/$1")
+}
+
+# A namespace without content: every request takes the same time, of the host's clock.  So the processor is always
+# idle when the answer to a single request comes, and what it costs repeats.
+even_disk() {   # MICROSECONDS
+    # shellcheck disable=SC2054 # commas belong to QEMU's options
+    [ -z "$1" ] || QEMU_ARGS+=(-blockdev "driver=null-co,node-name=even,size=1073741824,read-zeroes=on,latency-ns=${1}000"
+        -device nvme-ns,drive=even,bus=nvme,nsid=3)
 }
 
 # scenario_run NAME: prints one result line; returns 0 when it passed
@@ -284,6 +301,7 @@ scenario_run() {
         [ "$MACHINE" = icount ] || make_disks "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
+        even_disk "$(header "$file" even-disk '')"
         say "$NAME: booting ($MACHINE: a cold boot)"
         qemu_start "$dir"
     else
@@ -297,7 +315,7 @@ scenario_run() {
         # shellcheck disable=SC2086 # words are meant
         qemu_start "$dir" -loadvm ready ${RIG_QEMU-}
     fi
-    stream "$dir" "$timeout"
+    stream "$dir" "$timeout" "$(header "$file" silence "$timeout")"
     collect "$dir"
     # What only the host can see
     check=$(header "$file" check '')
@@ -308,7 +326,7 @@ scenario_run() {
     case $END in
     "END 0") result="PASS $NAME $(since "$start")s" ;;
     "END "*) result="FAIL $NAME ${WHY:-the scenario ended with ${END#END }: see output}" ;;
-    TIMEOUT) result="FAIL $NAME time-out of $timeout s, waiting for: ${WAITING:-nothing it told}" ;;
+    TIMEOUT) result="FAIL $NAME time-out of $timeout s or silence, waiting for: ${WAITING:-nothing it told}" ;;
     *) result="FAIL $NAME the machine died: $(tail -n 1 "$dir/qemu.log") $(tail -n 1 "$dir/console.log")" ;;
     esac
     printf '%s\n' "$result" | tee "$dir/result"

@@ -2,6 +2,7 @@
 # timeout: 240
 # machine: linux
 # mem: 3584
+# even-disk: 200
 # files: load drivers crun tests/rig/dom0/middle.sh tests/rig/dom0/container.sh
 # shellcheck shell=dash disable=SC2034,SC2016
 . /rig/tests/rig/dom0/middle.sh
@@ -16,6 +17,12 @@ spent() {
 crossed() {
     crossed_linux
 }
+surface() {
+    surface_linux "$(in_place 'grep ^Seccomp: /proc/self/status' 10)"
+}
+kernels() {
+    kernel_linux
+}
 memory_free() {
     linux_memory_free
 }
@@ -26,14 +33,14 @@ instance_start() {
 instance_up() {
     file_up "/tmp/c/i$1/upper/up"
 }
-DISK=/dev/nvme0n1
+DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
 
 (cd / && cpio -i -d -u </rig/load.cpio 2>/dev/null) || fail "cannot unpack load.cpio"
 load_drivers /rig/drivers
 load_drivers /rig/drivers/container
-wait_for 20 "the disk" test -b $DISK
+wait_for 20 "the disk" test -b $EVEN
 container_root
-container_bundle c1 'exec sleep 100000' $DISK
+container_bundle c1 'exec sleep 100000' $DISK $EVEN
 container_start c1
 brctl addbr br0
 brctl addif br0 eth0
@@ -45,10 +52,4 @@ answers() {
 }
 wait_for 20 "the gateway to answer" answers
 in_place '[ -x /load/blkload ] && [ ! -e /rig ] && [ "$(hostname)" = crun ]' || fail "the container is not in namespaces of its own"
-processor_work
-disk_work
-net_work
-all_crossings
-surface_linux
-kernel_linux
-instances
+measure

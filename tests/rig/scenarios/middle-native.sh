@@ -2,6 +2,7 @@
 # timeout: 240
 # machine: linux
 # mem: 3584
+# even-disk: 200
 # files: load drivers tests/rig/dom0/middle.sh
 # shellcheck shell=dash disable=SC2034
 . /rig/tests/rig/dom0/middle.sh
@@ -15,6 +16,12 @@ spent() {
 crossed() {
     crossed_linux
 }
+surface() {
+    surface_linux "$(in_place 'grep ^Seccomp: /proc/self/status' 10)"
+}
+kernels() {
+    kernel_linux
+}
 memory_free() {
     linux_memory_free
 }
@@ -25,16 +32,10 @@ instance_start() {
 instance_up() {
     file_up "/tmp/up.$1"
 }
-DISK=/dev/nvme0n1
+DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
 
 (cd / && cpio -i -d -u </rig/load.cpio 2>/dev/null) || fail "cannot unpack load.cpio"
 load_drivers /rig/drivers
-wait_for 20 "the disk" test -b $DISK
+wait_for 20 "the disk" test -b $EVEN
 net_here eth0
-processor_work
-disk_work
-net_work
-all_crossings
-surface_linux
-kernel_linux
-instances
+measure

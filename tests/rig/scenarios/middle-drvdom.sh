@@ -1,0 +1,20 @@
+# summary: make report's column drvdom: a guest served by drvdom's backends in a driver domain, which has the drivers
+# timeout: 560
+# machine: passthrough
+# mem: 3584
+# even-disk: 200
+# files: load trixie grub driver-domain tests/rig/dom0/io.sh tests/rig/dom0/middle.sh tests/rig/dom0/middle-xen.sh
+# shellcheck shell=dash
+. /rig/tests/rig/dom0/io.sh
+. /rig/tests/rig/dom0/middle.sh
+. /rig/tests/rig/dom0/middle-xen.sh
+
+# Counted in the source, by tests/rig/middle/run.
+surface() {
+    :
+}
+
+pci_give "$NVME" "$NIC"
+dd_start dd memory=192 "$TSC" "pci=['$NVME', '$NIC']"
+guest_with backend=dd,
+measure
