@@ -303,7 +303,8 @@ scenario_run() {
         capture "$(header "$file" capture '')" "$dir"
         even_disk "$(header "$file" even-disk '')"
         say "$NAME: booting ($MACHINE: a cold boot)"
-        qemu_start "$dir"
+        # shellcheck disable=SC2086 # words are meant
+        qemu_start "$dir" ${RIG_QEMU-}
     else
         lock_cache
         snapshot_ensure "$MACHINE" "$mem"
