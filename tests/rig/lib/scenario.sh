@@ -3,6 +3,7 @@
 # A scenario's header says what it needs; `rig` reads it, dom0 does not:
 #   # summary: one line          # timeout: seconds of real time (120)
 #   # machine: plain|icount|passthrough|linux (plain)    # mem: MiB of the machine (2048)
+#   # reboots: yes                 passthrough, linux: a reset boots again, with the same disks
 #   # silence: SECONDS            of real time without a word, after which the scenario is ended
 #   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that time
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
@@ -81,6 +82,10 @@ files_for() {
         dom0-disks) stage_dom0_disks "$stage" ;;
         drivers) stage_drivers "$stage" ;;
         crun) stage_crun "$stage" ;;
+        fault)
+            make_fault
+            cp "$IMG/rigfault.ko" "$stage/"
+            ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
@@ -302,6 +307,7 @@ scenario_run() {
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
         even_disk "$(header "$file" even-disk '')"
+        [ -z "$(header "$file" reboots '')" ] || QEMU_ARGS+=(-action reboot=reset)
         say "$NAME: booting ($MACHINE: a cold boot)"
         # shellcheck disable=SC2086 # words are meant
         qemu_start "$dir" ${RIG_QEMU-}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# fault/rigfault.c, a module for the rig's kernel: its headers are Debian packages, unpacked into
+# build/rig-cache/headers and told where they lie.
+
+fetch_headers() {       # VERSION
+    local tree=$CACHE/headers common=${1%-amd64}-common deb
+    [ "$(cat "$tree/version" 2>/dev/null)" != "$1" ] || return 0
+    say "fetching the kernel's headers into build/rig-cache (14 MB)"
+    rm -rf "$tree" "$CACHE/debs"
+    mkdir -p "$tree" "$CACHE/debs"
+    (cd "$CACHE/debs" && apt-get download -q "linux-headers-$1" "linux-headers-$common" "linux-kbuild-${1%%.0-*}") \
+        >"$CACHE/fetch.log" 2>&1 || die "cannot fetch the kernel's headers: see build/rig-cache/fetch.log"
+    for deb in "$CACHE"/debs/*.deb; do
+        dpkg -x "$deb" "$tree" || die "cannot unpack ${deb##*/}: disk full? (df build)"
+    done
+    rm -rf "$CACHE/debs"
+    printf 'include %s\n' "$tree/usr/src/linux-headers-$common/Makefile" >"$tree/usr/src/linux-headers-$1/Makefile"
+    printf '%s\n' "$1" >"$tree/version"
+}
+
+# The module, as $IMG/rigfault.ko.
+make_fault() {
+    local version key dir=$CACHE/fault
+    version=$(cat "$IMG/kernel-version")
+    key=$(key_of "$RIG_DIR"/fault/* "$RIG_DIR/lib/fault.sh" -- "$version")
+    [ "$(cat "$IMG/fault.key" 2>/dev/null)" != "$key" ] || return 0
+    lock_cache
+    fetch_headers "$version"
+    rm -rf "$dir"
+    mkdir -p "$dir/build"
+    cp "$RIG_DIR/fault/rigfault.c" "$dir/build/"
+    printf 'obj-m := rigfault.o\n' >"$dir/build/Kbuild"
+    make -s -C "$CACHE/headers/usr/src/linux-headers-$version" M="$dir/build" CC="${CC:-gcc}" modules >"$dir/log" 2>&1 ||
+        die "rigfault.ko does not build: $(tail -n 3 "$dir/log")"
+    cp "$dir/build/rigfault.ko" "$IMG/"
+    printf '%s\n' "$key" >"$IMG/fault.key"
+    unlock_cache
+}
