@@ -22,9 +22,22 @@
 #include "transport/base/msg.h"
 
 enum { ASKED_MS = 50, STRAY_MS = 2000 };
+static const char OOM_FIRST[] = "500"; /* as if it had half of the memory (proc(5)) */
 /* Others are started in reserve: soon, when one was used up by a death; in peace, for a new device:
  * when it, and the next one that xl create is about to attach, are Connected. */
 static const uint64_t REFILL_NS = UINT64_C(5000000), FIRST_NS = UINT64_C(500000000);
+
+/* Where memory runs out, a worker goes and not drvdomd: it is replaced, and its guest does not
+ * notice. Not told if it fails: the kernel chooses by size then. */
+static void go_first(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)!write(fd, OOM_FIRST, sizeof(OOM_FIRST) - 1);
+        close(fd);
+    }
+}
 
 /* In the child, which has our memory until it execs: only its socket, stdio, and no signal mask of
  * ours. */
@@ -38,6 +51,7 @@ static void __attribute__((noreturn)) become_worker(const char *path, const char
     sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setrlimit(RLIMIT_MEMLOCK,
                     &unlimited); /* without it, registering buffers fails: told there */
+    go_first();
     if (dup2(sock, WORKER_SOCK_FD) < 0)
         _exit(126);
     if (sock == WORKER_SOCK_FD)
