@@ -1,5 +1,5 @@
 # summary: a driver domain with memory=96 starts, says what its start took, and ends by xl shutdown
-# timeout: 180
+# timeout: 300
 # machine: icount
 # files: test-domain
 # shellcheck shell=dash

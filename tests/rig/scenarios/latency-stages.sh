@@ -1,5 +1,5 @@
 # summary: the stages add up to what the guest measures; a slow disk is charged to the device, a capped domain to the wake-up
-# timeout: 300
+# timeout: 420
 # machine: icount
 # files: stages-domain front drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
 # shellcheck shell=dash disable=SC2086 # WORK is a list

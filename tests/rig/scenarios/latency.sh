@@ -1,5 +1,5 @@
 # summary: drvdom top and latency say what the guest sees: rate, and the sum of the stages
-# timeout: 240
+# timeout: 360
 # machine: icount
 # files: test-domain bench drvdom tests/rig/dom0/io.sh tests/rig/dom0/recovery.sh build/release/bin/drvdom-guard
 # shellcheck shell=dash

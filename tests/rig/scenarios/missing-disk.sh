@@ -1,5 +1,5 @@
 # summary: a disk or bridge that the driver domain lacks: xl create fails at once, the reason is told
-# timeout: 150
+# timeout: 300
 # files: test-domain tests/rig/dom0/io.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh
