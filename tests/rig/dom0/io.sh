@@ -87,3 +87,18 @@ xl_do() {
     out=$(xl "$@" 2>&1) || fail "xl $*: $out"
     waiting -
 }
+
+# The emulated processor's time stamp counter is not invariant, as every real one's is: Xen would emulate it, and
+# most of what is measured would be that.
+TSC='tsc_mode="native"'
+
+# Images with what measures appended: an initramfs may be several archives.
+add_load() {    # IMAGE...
+    local image
+    for image in "$@"; do
+        [ -e "/rig/$image" ] || continue
+        # each begins at a multiple of 4; busybox's dd takes a count of 0 for no limit
+        { cat "/rig/$image"; head -c $(((4 - $(stat -c %s "/rig/$image") % 4) % 4)) /dev/zero; cat /rig/load.cpio; } >/tmp/image
+        mv /tmp/image "/rig/$image"
+    done
+}

@@ -365,20 +365,22 @@ OUTSIDE_ADDR=10.0.2
 OUTSIDE_GATEWAY=10.0.2.2
 OUTSIDE_ECHO="10.0.2.100 7"
 
+# pci_assignable add|remove BDF...
+pci_assignable() {
+    local verb=$1 bdf out
+    shift
+    for bdf in "$@"; do
+        out=$(xl "pci-assignable-$verb" "$bdf" 2>&1) || fail "xl pci-assignable-$verb $bdf: $out"
+    done
+}
 # pci_give BDF...: takes devices away from dom0, so that a config's pci=[...] may name them
 pci_give() {
-    local bdf out
-    for bdf in "$@"; do
-        out=$(xl pci-assignable-add "$bdf" 2>&1) || fail "xl pci-assignable-add $bdf: $out"
-    done
+    pci_assignable add "$@"
     say "given to driver domains: $(xl pci-assignable-list | tr '\n' ' ')"
 }
 # pci_again BDF...: taken back and given away again, for the next domain: after a kernel's driver domain was
 # destroyed, NVMe's MSI-X was still on in pciback, and the next domain's driver was told -EALREADY.
 pci_again() {
-    local bdf out
-    for bdf in "$@"; do
-        out=$(xl pci-assignable-remove "$bdf" 2>&1) || fail "xl pci-assignable-remove $bdf: $out"
-    done
+    pci_assignable remove "$@"
     pci_give "$@"
 }

@@ -6,10 +6,6 @@ PARTS=$(echo "${RIG_ARGS%/*}" | tr , ' ')
 BACKENDS=$(echo "${RIG_ARGS#*/}" | tr , ' ')
 DISKS=          # before the name of each work with a disk
 
-# The emulated processor's time stamp counter is not invariant, as every real one's is: Xen would emulate it, and
-# most of what is measured would be that.
-TSC='tsc_mode="native"'
-
 wants() {       # block, net, or one part
     case $1 in
     block) case $PARTS in *block* | *nvme*) return 0 ;; esac ;;
@@ -244,17 +240,6 @@ measure_net() {
 }
 
 # --- start and memory -----------------------------------------------------------------------------------
-
-# Images with what measures appended: an initramfs may be several archives.
-add_load() {    # IMAGE...
-    local image
-    for image in "$@"; do
-        [ -e "/rig/$image" ] || continue
-        # each begins at a multiple of 4; busybox's dd takes a count of 0 for no limit
-        { cat "/rig/$image"; head -c $(((4 - $(stat -c %s "/rig/$image") % 4) % 4)) /dev/zero; cat /rig/load.cpio; } >/tmp/image
-        mv /tmp/image "/rig/$image"
-    done
-}
 
 # What Xen has given the driver domain (how much of it is in use only its kernel knows, see measure_net), and what it
 # costs when nobody asks for anything: every device is connected, 10 s of the machine's time are skipped.

@@ -1,10 +1,8 @@
 # Columns with Xen below: the work is done in a stock PV guest, g1, whose disk and NIC come from NVMe and e1000e.
-# Sourced after middle.sh; the domain that has the drivers is called dd, or is dom0.
+# Sourced after io.sh and middle.sh; the domain that has the drivers is called dd, or is dom0.
 # shellcheck shell=dash disable=SC2034,SC2154,SC2086,SC2016,SC3043
 
 DISK=/dev/xvda EVEN=/dev/xvdb
-# The emulated time stamp counter says that it is not invariant, as every real one is: Xen would emulate it.
-TSC='tsc_mode="native"'
 
 in_place() {
     guest_run g1 "$1" "$2" 2>&4
@@ -17,16 +15,6 @@ spent() {
     while read -r id ns; do
         if [ "$id" = 0 ]; then echo "dom0 $ns"; else echo "$(xs "/local/domain/$id/name") $ns"; fi
     done </tmp/domtime
-}
-
-# The guest's image with what measures appended: an initramfs may be several archives, each at a multiple of 4.
-load_into_guests() {
-    cp /rig/guest.cpio /rig/instance.cpio
-    cp /rig/guest.cpio /tmp/image
-    head -c $(((4 - $(stat -c %s /rig/guest.cpio) % 4) % 4)) /dev/zero >>/tmp/image
-    cat /rig/load.cpio >>/tmp/image
-    mv /tmp/image /rig/guest.cpio
-    GUEST_RAMDISK=/rig/guest.cpio
 }
 
 # dom0 has the drivers and the kernel's backends.  All that is left of Xen's scripts for a disk and a NIC.
@@ -52,7 +40,9 @@ dom0_backends() {
 # guest_with BACKEND-WORD: g1, with "backend=dd," or nothing for dom0's backends
 guest_with() {
     BACKEND_WORD=$1
-    load_into_guests
+    cp /rig/guest.cpio /rig/instance.cpio
+    add_load guest.cpio
+    GUEST_RAMDISK=/rig/guest.cpio
     guest_start g1 memory=192 "$TSC" "disk=[\"format=raw,vdev=xvda,access=rw,${1}target=/dev/nvme0n1\",
         \"format=raw,vdev=xvdb,access=rw,${1}target=/dev/nvme0n3\"]" \
         "vif=[\"${1}mac=00:16:3e:00:00:01,bridge=xenbr0\"]"
@@ -106,7 +96,7 @@ kernels() {
     figure kernels text "each its own: Linux $kinds at once, and GRUB"
 }
 # GRUB is a kernel of another kind, with a disk driver of its own: it reads from the second disk what it is to do,
-# writes there what it is, and ends (make_second_disk in lib/scenario.sh).
+# writes there what it is, and ends (make_disks in lib/scenario.sh).
 grub_guest() {
     local disk="${BACKEND_WORD}target=/dev/nvme0n2"
     printf '%s\n' 'name="k3"' 'type="pv"' 'kernel="/rig/grub/grub-x86_64-xen.bin"' memory=128 vcpus=1 \

@@ -3,17 +3,10 @@
 # build/rig-cache/headers and told where they lie.
 
 fetch_headers() {       # VERSION
-    local tree=$CACHE/headers common=${1%-amd64}-common deb
+    local tree=$CACHE/headers common=${1%-amd64}-common
     [ "$(cat "$tree/version" 2>/dev/null)" != "$1" ] || return 0
-    say "fetching the kernel's headers into build/rig-cache (14 MB)"
-    rm -rf "$tree" "$CACHE/debs"
-    mkdir -p "$tree" "$CACHE/debs"
-    (cd "$CACHE/debs" && apt-get download -q "linux-headers-$1" "linux-headers-$common" "linux-kbuild-${1%%.0-*}") \
-        >"$CACHE/fetch.log" 2>&1 || die "cannot fetch the kernel's headers: see build/rig-cache/fetch.log"
-    for deb in "$CACHE"/debs/*.deb; do
-        dpkg -x "$deb" "$tree" || die "cannot unpack ${deb##*/}: disk full? (df build)"
-    done
-    rm -rf "$CACHE/debs"
+    rm -rf "$tree"
+    fetch_into "$tree" "the kernel's headers (14 MB)" "linux-headers-$1" "linux-headers-$common" "linux-kbuild-${1%%.0-*}"
     printf 'include %s\n' "$tree/usr/src/linux-headers-$common/Makefile" >"$tree/usr/src/linux-headers-$1/Makefile"
     printf '%s\n' "$1" >"$tree/version"
 }

@@ -131,18 +131,23 @@ fetch_trixie() {
 
 # fetch_more NAME WHAT PACKAGE...: unpacked into $ROOT, once
 fetch_more() {
-    local deb name=$1 what=$2
+    [ ! -e "$CACHE/$1.stamp" ] || return 0
+    fetch_into "$ROOT" "${@:2}"
+    : >"$CACHE/$1.stamp"
+}
+# fetch_into TREE WHAT PACKAGE...: unpacked there
+fetch_into() {
+    local deb tree=$1 what=$2
     shift 2
-    [ ! -e "$CACHE/$name.stamp" ] || return 0
     say "fetching $what into build/rig-cache"
-    mkdir -p "$CACHE/debs"
+    rm -rf "$CACHE/debs"
+    mkdir -p "$CACHE/debs" "$tree"
     (cd "$CACHE/debs" && apt-get download -q "$@") >"$CACHE/fetch.log" 2>&1 ||
         die "cannot fetch $what: see build/rig-cache/fetch.log"
     for deb in "$CACHE"/debs/*.deb; do
-        dpkg -x "$deb" "$ROOT" || die "cannot unpack ${deb##*/}: disk full? (df build)"
+        dpkg -x "$deb" "$tree" || die "cannot unpack ${deb##*/}: disk full? (df build)"
     done
     rm -rf "$CACHE/debs"
-    : >"$CACHE/$name.stamp"
 }
 
 # Programs of guests that look into the network.

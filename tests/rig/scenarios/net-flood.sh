@@ -8,8 +8,6 @@
 
 # One emulated processor: Xen's rule that whoever runs may do so for 1 ms is not what is measured.
 xl sched-credit2 -s -r 0 >/dev/null 2>&1 || xl sched-credit2 -s -r 100 >/dev/null 2>&1 || say "rate limit stays"
-# And every real one's time stamp counter is invariant: Xen would emulate this one's, some 15 traps of 2 us in each ping.
-TSC='tsc_mode="native"'
 dd_start dd memory=192 "$TSC"
 dd=$(domid dd)
 guest_start pinger memory=112 "$TSC" 'vif=["mac=00:16:3e:00:00:01,bridge=xenbr0,backend=dd"]'
