@@ -83,6 +83,7 @@ extra=\"$QUIET\"" "$TSC" "vif=[\"${BACKEND_WORD}mac=00:16:3e:00:01:0$1,bridge=xe
 }
 instance_up() {
     guest_wait "i$1"
+    UP_AT=$(now_ns)
 }
 
 # A guest with Debian 13's kernel beside the one with Debian 12's, both served by the same drivers.

@@ -71,15 +71,14 @@ qemu_args() {
         QEMU_ARGS+=(-icount "shift=0,sleep=$sleep,align=off" -seed 1 -rtc "base=2024-01-01,clock=vm")
         ;;&
     passthrough*)
-        # Outside, without a network: 10.0.2.2 answers ARP and ping, 10.0.2.100 echoes TCP: port 7 at once,
-        # port 8 after a while.  (Paths are relative to $IMG.)
+        # Outside, without a network: 10.0.2.2 answers ARP and ping, 10.0.2.100 echoes TCP.
         # shellcheck disable=SC2054
         QEMU_ARGS+=(-device intel-iommu
             -drive "if=none,id=nvme,file=$dir/nvme.img,format=raw,cache=unsafe"
             -drive "if=none,id=nvme2,file=$dir/nvme2.img,format=raw,cache=unsafe"
             -device nvme,id=nvme,serial=rig,addr=4
             -device nvme-ns,drive=nvme,bus=nvme,nsid=1 -device nvme-ns,drive=nvme2,bus=nvme,nsid=2
-            -netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat,guestfwd=tcp:10.0.2.100:8-cmd:../../../tests/rig/host/slow-echo"
+            -netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat"
             -device e1000e,netdev=net,addr=5)
         ;;
     esac

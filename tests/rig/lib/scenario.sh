@@ -6,6 +6,7 @@
 #   # reboots: yes                 passthrough, linux: a reset boots again, with the same disks
 #   # silence: SECONDS            of real time without a word, after which the scenario is ended
 #   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that time
+#   # even-net: MICROSECONDS       passthrough, linux: how often frames come from the outside: all that have come by then
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
 
 header() {      # FILE NAME DEFAULT
@@ -84,8 +85,9 @@ files_for() {
         crun) stage_crun "$stage" ;;
         fault)
             make_fault
-            cp "$IMG/rigfault.ko" "$stage/"
+            cp "$IMG/rigfault.ko" "$IMG/fault.cpio" "$stage/"
             ;;
+        hosted) stage_hosted "$stage" ;;
         drvdom) stage_drvdom "$stage" ;;
         front) stage_front "$stage" ;;
         examples) cp -r "$TOP/examples" "$stage/" || die "no examples/ to bring along" ;;
@@ -163,6 +165,20 @@ stage_crun() {          # STAGE
     add_programs "$1/crun" usr/bin/crun
 }
 
+# QEMU of the test host with its libraries and firmware, modules of KVM, and its guest, as /rig/hosted.
+stage_hosted() {        # STAGE
+    local d=$1/hosted lib
+    optional_image hosted
+    mkdir -p "$d/bin" "$d/lib" "$d/share"
+    cp -L "$(command -v "$QEMU")" "$d/bin/qemu"
+    for lib in $(ldd "$d/bin/qemu" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p' | sort -u); do
+        cp -L "$lib" "$d/lib/"
+    done
+    cp -L /usr/share/seabios/bios-256k.bin /usr/share/qemu/{kvmvapic,pvh,linuxboot_dma}.bin "$d/share/"
+    add_modules "$d" kvm-amd tun vhost-net
+    cp "$IMG/hosted.cpio" "$d/guest.cpio"
+}
+
 # What is measured: drvdom is build/image-load, drvdom-NAME is build/image-load-NAME if there is one.
 stage_load_domains() {  # STAGE
     local backend image
@@ -208,18 +224,19 @@ stage_front() {         # STAGE
 # Streams what the scenario prints, without the lines meant for us.  Returns when it has ended, its
 # time is over, or the machine is gone; then END is "END rc", "TIMEOUT", or "DEAD".
 stream() {              # DIR SECONDS SECONDS-OF-SILENCE
-    local dir=$1 end=$((SECONDS + $2)) line told=$SECONDS
+    local dir=$1 end=$((SECONDS + $2)) line begun='' told=$SECONDS
     END='' WAITING=''
     exec 6< <(exec tail -n +1 -f --pid="$QEMU_PID" -s 0.1 "$dir/output" 2>/dev/null)
     while :; do
         if ! IFS= read -r -t 1 -u 6 line; then
+            begun+=$line        # of a line whose end has not come yet
             [ $SECONDS -lt "$end" ] || { END=TIMEOUT; break; }
             [ $((SECONDS - told)) -lt "$3" ] || { END=TIMEOUT; break; }
             qemu_alive || { END=DEAD; break; }
             continue
         fi
         told=$SECONDS
-        line=${line%$'\r'}
+        line=$begun${line%$'\r'} begun=
         case $line in
         "RIG-END "*) END="END ${line#RIG-END }"; break ;;
         "RIG-WAITING "*) WAITING=${line#RIG-WAITING } ;;
@@ -282,6 +299,20 @@ even_disk() {   # MICROSECONDS
         -device nvme-ns,drive=even,bus=nvme,nsid=3)
 }
 
+# Frames from the outside come at even moments of the machine's time, together.  When the test host had them ready does
+# not matter then: the acknowledgement and the answer have come by the next moment, and so has all of a window.
+even_net() {    # MICROSECONDS
+    [ -z "$1" ] || QEMU_ARGS+=(-object "filter-buffer,id=even,netdev=net,interval=$1,queue=tx")
+}
+
+# Xen waits 5 s before it reboots the machine of a dom0 that has crashed, in a loop that would take the emulation a
+# quarter of an hour: the machine is reset at once.  Who measures has to add them (dom0/dies.sh).
+skip_xens_wait() {      # DIR
+    tail -n +1 -f --pid="$QEMU_PID" -s 0.2 "$1/console.log" 2>/dev/null | while IFS= read -r line; do
+        [[ $line != *"rebooting machine in 5 seconds"* ]] || echo system_reset >&7
+    done &
+}
+
 # scenario_run NAME: prints one result line; returns 0 when it passed
 scenario_run() {
     local file start dir mem timeout result check
@@ -307,10 +338,12 @@ scenario_run() {
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
         even_disk "$(header "$file" even-disk '')"
+        even_net "$(header "$file" even-net '')"
         [ -z "$(header "$file" reboots '')" ] || QEMU_ARGS+=(-action reboot=reset)
         say "$NAME: booting ($MACHINE: a cold boot)"
         # shellcheck disable=SC2086 # words are meant
         qemu_start "$dir" ${RIG_QEMU-}
+        [ -z "$(header "$file" reboots '')" ] || skip_xens_wait "$dir"
     else
         lock_cache
         snapshot_ensure "$MACHINE" "$mem"

@@ -5,6 +5,9 @@
  *   blkload read|write|randread|randwrite|fsync DEV BLOCK DEPTH N
  *       N requests of BLOCK bytes, DEPTH of them in flight (fsync: each write is followed by one):
  *       "mean p50 p99 p99.9 (us) requests/s MiB/s"
+ *   blkload paced DEV BLOCK PAUSE N
+ *       N random reads, one at a time, with PAUSE us between them: a load that takes the same from
+ *       everybody else, however fast the disk is. Prints nothing.
  *   blkload verify DEV MIB
  *       Writes so much in random requests of 4 to 128 KiB at depth 16, reads it back in others,
  *       compares every byte.
@@ -145,6 +148,18 @@ static int measure(const char *how, uint32_t block, unsigned depth, uint64_t n)
     return 0;
 }
 
+static int paced(uint32_t block, unsigned pause_us, uint64_t n)
+{
+    struct request r = {.buf = memory(block)}, *done;
+
+    for (uint64_t i = 0; i < n; i++) {
+        submit(&r, 0, any() % (size / block) * block, block);
+        reap(&done, 1);
+        usleep(pause_us);
+    }
+    return 0;
+}
+
 /* Every word of the disk tells where it is. */
 static void fill(uint8_t *buf, uint64_t off, uint32_t len)
 {
@@ -220,10 +235,15 @@ int main(int argc, char **argv)
         open_disk(argv[2]);
         return verify(block);
     }
-    if (argc != 6 || !block || block > BLOCK_MAX || block % 512 || !depth || depth > DEPTH_MAX) {
-        fprintf(stderr, "usage: blkload HOW DEV BLOCK DEPTH N | verify DEV MIB\n");
+    if (argc != 6 || !block || block > BLOCK_MAX || block % 512 || !depth ||
+        (depth > DEPTH_MAX && strcmp(argv[1], "paced") != 0)) {
+        fprintf(
+            stderr,
+            "usage: blkload HOW DEV BLOCK DEPTH N | paced DEV BLOCK PAUSE N | verify DEV MIB\n");
         return 2;
     }
     open_disk(argv[2]);
+    if (strcmp(argv[1], "paced") == 0)
+        return paced((uint32_t)block, (unsigned)depth, strtoull(argv[5], NULL, 10));
     return measure(argv[1], (uint32_t)block, (unsigned)depth, strtoull(argv[5], NULL, 10));
 }

@@ -3,6 +3,7 @@
 # machine: linux
 # mem: 3584
 # even-disk: 200
+# even-net: 1000
 # files: load drivers crun tests/rig/dom0/middle.sh tests/rig/dom0/container.sh
 # shellcheck shell=dash disable=SC2034,SC2016
 . /rig/tests/rig/dom0/middle.sh
@@ -27,11 +28,11 @@ memory_free() {
     linux_memory_free
 }
 instance_start() {
-    container_bundle "i$1" 'echo up >/up; exec sleep 100000'
+    container_bundle "i$1" "$BIRTH/up; exec sleep 100000"
     container_start "i$1"
 }
 instance_up() {
-    file_up "/tmp/c/i$1/upper/up"
+    born_at "/tmp/c/i$1/upper/up"
 }
 DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
 

@@ -1,8 +1,9 @@
 # summary: make report's column dom0: a guest served by the kernel's backends in dom0, which has the drivers
-# timeout: 560
+# timeout: 900
 # machine: passthrough
 # mem: 3584
 # even-disk: 200
+# even-net: 1000
 # files: load trixie grub drivers tests/rig/dom0/io.sh tests/rig/dom0/middle.sh tests/rig/dom0/middle-xen.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh

@@ -1,8 +1,9 @@
 # summary: make report's column drvdom: a guest served by drvdom's backends in a driver domain, which has the drivers
-# timeout: 560
+# timeout: 900
 # machine: passthrough
 # mem: 3584
 # even-disk: 200
+# even-net: 1000
 # files: load trixie grub driver-domain tests/rig/dom0/io.sh tests/rig/dom0/middle.sh tests/rig/dom0/middle-xen.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh

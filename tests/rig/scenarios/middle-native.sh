@@ -3,6 +3,7 @@
 # machine: linux
 # mem: 3584
 # even-disk: 200
+# even-net: 1000
 # files: load drivers tests/rig/dom0/middle.sh
 # shellcheck shell=dash disable=SC2034
 . /rig/tests/rig/dom0/middle.sh
@@ -27,10 +28,10 @@ memory_free() {
 }
 # An instance is a process here.
 instance_start() {
-    sh -c "echo up >/tmp/up.$1; exec sleep 100000" >/dev/null 2>&1 &
+    sh -c "$BIRTH/tmp/up.$1; exec sleep 100000" >/dev/null 2>&1 &
 }
 instance_up() {
-    file_up "/tmp/up.$1"
+    born_at "/tmp/up.$1"
 }
 DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
 
