@@ -217,6 +217,18 @@ image_nbd() {
     pack "$d" "$IMG/guest-nbd.cpio"
 }
 
+# A guest of QEMU/KVM, with drivers of both kinds of its devices: /lib/modules.ide and modules.virtio are their lists.
+image_hosted() {
+    local d=$IMG/hosted
+    skeleton "$d"
+    add_modules "$d" ata_piix sd_mod e1000
+    mv "$d/lib/modules.list" "$d/lib/modules.ide"
+    add_modules "$d" virtio_pci virtio_blk virtio_net
+    mv "$d/lib/modules.list" "$d/lib/modules.virtio"
+    cp "$RIG_DIR/hosted/init" "$d/init"
+    pack "$d" "$IMG/hosted.cpio"
+}
+
 # The driver domain as it is without us: the kernel's own backends.  The benchmarks' baseline.
 image_kdd() {
     local d=$IMG/kdd p

@@ -1,0 +1,17 @@
+# summary: make report's column hosted-virtio: the measured work in a guest of QEMU/KVM, virtio devices
+# timeout: 900
+# machine: linux
+# silence: 420
+# mem: 3584
+# even-disk: 200
+# even-net: 1000
+# files: load trixie drivers hosted tests/rig/dom0/middle.sh tests/rig/dom0/hosted.sh
+# shellcheck shell=dash disable=SC2034,SC2046,SC2086
+. /rig/tests/rig/dom0/middle.sh
+KIND=virtio DISK=/dev/vda EVEN=/dev/vdb
+. /rig/tests/rig/dom0/hosted.sh
+
+hosted_host
+hosted_start $(hosted_disk virtio $DISK_HERE) $(hosted_disk virtio $EVEN_HERE) -netdev tap,id=n,ifname=tap1,script=no,vhost=on \
+    -device virtio-net-pci,netdev=n,mac=00:16:3e:00:00:01,romfile=
+measure
