@@ -1,4 +1,4 @@
-# For driver-dies-native: the machine itself dies and boots again, and the scenario begins
+# For driver-dies-native and driver-dies-dom0: the machine itself dies and boots again, and the scenario begins
 # anew with every boot; what it has to remember is on the disk.  Sourced after middle.sh.
 # shellcheck shell=dash disable=SC2034,SC2154,SC3043
 
@@ -39,10 +39,11 @@ newest() {
         awk '$1 != NR { exit } { last = $0 } END { print last ? last : "0 0" }'
 }
 # account FAULT INSTANCES STAGE: what the boot of that stage has lost, and how long nothing was served.  The clock is
-# the machine's own, which knows whole seconds.
+# the machine's own, which knows whole seconds.  SKIPPED: seconds that Xen would have waited (skip_xens_wait).
+SKIPPED=0
 account() {
     local fault=$1 instances=$2 now synced buffered
-    now=$(date +%s)
+    now=$(($(date +%s) + SKIPPED))
     synced=$(newest $(($3 * 8192)))
     buffered=$(newest $((BUFFERED_AT + $3 * 8192)))
     figure "dies.$fault" text "the whole machine with all $instances instances and their memory; served again after" \

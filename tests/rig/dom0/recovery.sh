@@ -7,6 +7,7 @@ GUEST_RAMDISK=/rig/guest-bench.cpio
 NET=10.7.0          # of the guests: g1 is .15, g2 is .16
 GATEWAY=10.7.0.1    # somebody who answers there from the beginning
 ROUND_MIB=${ROUND_MIB:-4}
+FIO_RATE=           # requests a second of each disk, if not as many as go
 
 # --- the driver domain and its guests ---------------------------------------------------------------
 
@@ -79,7 +80,7 @@ fio_start() {   # GUEST
         for d in /dev/xvd?; do d=\${d#/dev/}; (n=1; rc=0
             while [ ! -e load.stop ] && [ \$rc = 0 ]; do
                 fio --name=v --filename=/dev/\$d --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=32 \
-                    --size=${ROUND_MIB}m --verify=crc32c --verify_fatal=1 --randseed=\$n >fio.\$d.out 2>&1
+                    ${FIO_RATE:+--rate_iops=$FIO_RATE} --size=${ROUND_MIB}m --verify=crc32c --verify_fatal=1 --randseed=\$n >fio.\$d.out 2>&1
                 rc=\$?; n=\$((n + 1)); echo \$n >fio.\$d.rounds
             done; echo \$rc >fio.\$d.rc) >/dev/null 2>&1 & done"
 }

@@ -11,7 +11,7 @@ fetch_headers() {       # VERSION
     printf '%s\n' "$1" >"$tree/version"
 }
 
-# The module, as $IMG/rigfault.ko.
+# The module, as $IMG/rigfault.ko, and the initramfs part that brings it into a driver domain, as $IMG/fault.cpio.
 make_fault() {
     local version key dir=$CACHE/fault
     version=$(cat "$IMG/kernel-version")
@@ -20,12 +20,14 @@ make_fault() {
     lock_cache
     fetch_headers "$version"
     rm -rf "$dir"
-    mkdir -p "$dir/build"
+    mkdir -p "$dir/build" "$dir/root/fault"
     cp "$RIG_DIR/fault/rigfault.c" "$dir/build/"
     printf 'obj-m := rigfault.o\n' >"$dir/build/Kbuild"
     make -s -C "$CACHE/headers/usr/src/linux-headers-$version" M="$dir/build" CC="${CC:-gcc}" modules >"$dir/log" 2>&1 ||
         die "rigfault.ko does not build: $(tail -n 3 "$dir/log")"
     cp "$dir/build/rigfault.ko" "$IMG/"
+    cp "$dir/build/rigfault.ko" "$ROOT/bin/busybox" "$RIG_DIR/fault/init" "$dir/root/fault/"
+    pack "$dir/root" "$IMG/fault.cpio"
     printf '%s\n' "$key" >"$IMG/fault.key"
     unlock_cache
 }
