@@ -73,6 +73,7 @@ kernels() {
     HOSTED_KERNEL=/boot/vmlinux
     [ "$KERNEL" != "$first" ] || fail "the second guest has the first one's kernel $KERNEL"
     kill $HOSTED_PID
+    wait $HOSTED_PID    # its end would interrupt whoever opens a pipe
     figure kernels text "each its own: Linux $first and $KERNEL at once"
 }
 # An instance is a QEMU with a guest that has a NIC.  One after the other: before the guest's probes are there its
