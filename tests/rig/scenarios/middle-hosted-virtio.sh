@@ -1,10 +1,10 @@
 # summary: make report's column hosted-virtio: the measured work in a guest of QEMU/KVM, virtio devices
 # timeout: 900
 # machine: linux
-# silence: 420
+# silence: 200
 # mem: 3584
 # even-disk: 200
-# even-net: 1000
+# even-net: 4000
 # files: load trixie drivers hosted tests/rig/dom0/middle.sh tests/rig/dom0/hosted.sh
 # shellcheck shell=dash disable=SC2034,SC2046,SC2086
 . /rig/tests/rig/dom0/middle.sh
