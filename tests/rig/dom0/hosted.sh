@@ -2,8 +2,8 @@
 # shellcheck shell=dash disable=SC2154,SC3043,SC2034
 
 DISK_HERE=/dev/nvme0n1 EVEN_HERE=/dev/nvme0n3
-HOSTED_KERNEL=/boot/vmlinux HOSTED_CPU=host HOSTED_INSTANCE_CPU=host,kvm-pv-eoi=off
-HOSTED_WORDS="console=ttyS0 quiet nokaslr audit=0 lsm= cryptomgr.notests=1 mitigations=off pci=noearly kind=$KIND kprobe_event="
+HOSTED_KERNEL=/boot/vmlinux HOSTED_KIND=$KIND HOSTED_CPU=host HOSTED_INSTANCE_CPU=host,kvm-pv-eoi=off
+HOSTED_WORDS="console=ttyS0 quiet nokaslr audit=0 lsm= cryptomgr.notests=1 mitigations=off pci=noearly kprobe_event="
 
 # QEMU 7.2's emulation of SVM may deliver an interrupt that KVM has injected a second time, with interrupts disabled,
 # when a timer of its own is due before anything else has happened in the guest.  Had the first one taken a lock by then, the guest
@@ -20,7 +20,7 @@ hosted_qemu() {
     shift 2
     mkfifo "/tmp/ctl-$name.in" "/tmp/ctl-$name.out"
     LD_LIBRARY_PATH=$d/lib $d/bin/qemu -nodefaults -display none -no-user-config -machine pc -accel kvm -cpu "$HOSTED_CPU" -m "$mib" \
-        -L $d/share -kernel "$HOSTED_KERNEL" -initrd "/tmp/$HOSTED_CPIO" -append "$HOSTED_WORDS" \
+        -L $d/share -kernel "$HOSTED_KERNEL" -initrd "$HOSTED_CPIO" -append "kind=$HOSTED_KIND $HOSTED_WORDS" \
         -serial "file:/tmp/keep/guest-$name.log" -serial "pipe:/tmp/ctl-$name" "$@" >"/tmp/keep/qemu-$name.log" 2>&1 </dev/null &
     HOSTED_PID=$!
 }
@@ -66,8 +66,6 @@ surface() {
 kernels() {
     local first
     first=$(in_place 'uname -r')
-    cp /rig/hosted/guest.cpio /tmp/instance.cpio
-    HOSTED_CPIO=instance.cpio
     HOSTED_KERNEL=/rig/trixie/vmlinux
     hosted_qemu k2 128
     hosted_wait k2
@@ -79,8 +77,6 @@ kernels() {
 }
 # An instance is a QEMU with a guest that has a NIC.
 instance_start() {
-    HOSTED_CPIO=instance.cpio
-    cp /rig/hosted/guest.cpio /tmp/instance.cpio
     hosted_tap "tapi$1"
     hosted_qemu "i$1" 128 -netdev "tap,id=n,ifname=tapi$1,script=no" -device "$(hosted_nic),netdev=n,mac=00:16:3e:00:01:0$1,romfile="
 }
@@ -112,13 +108,13 @@ hosted_tap() {  # NAME
 
 # The measured guest: what measures appended to its image.
 hosted_start() {
-    HOSTED_CPIO=g1.cpio
+    HOSTED_CPIO=/tmp/g1.cpio
     cp /rig/hosted/guest.cpio /tmp/g1.cpio
     head -c $(((4 - $(stat -c %s /rig/hosted/guest.cpio) % 4) % 4)) /dev/zero >>/tmp/g1.cpio
     cat /rig/load.cpio >>/tmp/g1.cpio
     hosted_tap tap1
     hosted_qemu g1 192 "$@"
-    HOSTED_CPU=$HOSTED_INSTANCE_CPU
+    HOSTED_CPIO=/rig/hosted/guest.cpio HOSTED_KIND=$KIND-nic HOSTED_CPU=$HOSTED_INSTANCE_CPU
     exec 5<>/tmp/ctl-g1.out 6<>/tmp/ctl-g1.in
     hosted_wait g1
     in_place "ip addr add $OUTSIDE_ADDR.15/24 dev eth0; ip link set eth0 up; n=0

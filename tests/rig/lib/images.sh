@@ -217,16 +217,25 @@ image_nbd() {
     pack "$d" "$IMG/guest-nbd.cpio"
 }
 
-# A guest of QEMU/KVM, with drivers of both kinds of its devices: /lib/modules.ide and modules.virtio are their lists.
+# A guest of QEMU/KVM, with drivers of both kinds of its devices: /lib/modules.KIND are their lists, and modules.KIND-nic
+# those of who has no disk.
 image_hosted() {
     local d=$IMG/hosted
     skeleton "$d"
-    add_modules "$d" ata_piix sd_mod e1000
-    mv "$d/lib/modules.list" "$d/lib/modules.ide"
-    add_modules "$d" virtio_pci virtio_blk virtio_net
-    mv "$d/lib/modules.list" "$d/lib/modules.virtio"
+    hosted_modules "$d" ide ata_piix sd_mod e1000
+    hosted_modules "$d" ide-nic e1000
+    hosted_modules "$d" virtio virtio_pci virtio_blk virtio_net
+    hosted_modules "$d" virtio-nic virtio_pci virtio_net
     cp "$RIG_DIR/hosted/init" "$d/init"
     pack "$d" "$IMG/hosted.cpio"
+}
+hosted_modules() {      # DEST KIND NAME...
+    local dest=$1 kind=$2
+    shift 2
+    mkdir -p "$dest/lib/all"
+    add_modules "$dest" "$@"
+    mv "$dest"/lib/modules/* "$dest/lib/all/"
+    mv "$dest/lib/modules.list" "$dest/lib/modules.$kind"
 }
 
 # The driver domain as it is without us: the kernel's own backends.  The benchmarks' baseline.

@@ -1,7 +1,7 @@
 # summary: make report's column hosted-ide: the measured work in a guest of QEMU/KVM, emulated devices
 # timeout: 900
 # machine: linux
-# silence: 200
+# silence: 400
 # mem: 3584
 # even-disk: 200
 # even-net: 4000
@@ -9,6 +9,7 @@
 # shellcheck shell=dash disable=SC2034,SC2046,SC2086
 . /rig/tests/rig/dom0/middle.sh
 KIND=ide DISK=/dev/sda EVEN=/dev/sdb
+LESS=4  # of each work: one operation costs that much more
 . /rig/tests/rig/dom0/hosted.sh
 
 hosted_host

@@ -1,7 +1,7 @@
 # summary: make report's column hosted-virtio: the measured work in a guest of QEMU/KVM, virtio devices
 # timeout: 900
 # machine: linux
-# silence: 200
+# silence: 400
 # mem: 3584
 # even-disk: 200
 # even-net: 4000
