@@ -47,7 +47,8 @@ run_counted() {
 # work ROW OPS 'command': @ is its number of operations.  It is done twice, and the difference of many and few
 # operations is what operations cost; one instruction is one nanosecond here.  A column may do LESS times less.
 work() {
-    local row=$1 many=$(($2 / ${LESS:-1})) few=$(($2 / ${LESS:-1} / 16))
+    local row=$1 many=$(($2 / ${LESS:-1})) few
+    few=$(((many + 15) / 16))
     waiting "$row"
     run_counted spent /tmp/few "$(echo "$3" | sed "s/@/$few/")"
     run_counted spent /tmp/many "$(echo "$3" | sed "s/@/$many/")"
