@@ -57,3 +57,34 @@ watch_for_hangs() {
     echo 1 >/proc/sys/kernel/softlockup_panic
     echo -1 >/proc/sys/kernel/panic     # at once
 }
+
+# The scenario begins: faults are ready, and $now is which boot this is.
+dies_begin() {
+    insmod /rig/rigfault.ko after=2 || fail "no faults: $(dmesg | tail -n 1)"
+    now=$(stage)
+    say "boot number $now"
+}
+# dies_end INSTANCES: so many run now.  The boot after a fault says what that has cost; the first boot ends by an oops of
+# the NIC's driver, the second one by a hang of the disk's: the scenario's functions oops and hang.
+dies_end() {
+    case $now in
+    1) account oops "$1" 0 ;;
+    2) account hang "$1" 1 ;;
+    esac
+    next_stage
+    watch_for_hangs
+    sleep 1
+    case $now in
+    0)
+        say "the NIC driver shall oops"
+        oops
+        sleep 5
+        fail "e1000e was to oops, and the machine lives"
+        ;;
+    1)
+        say "the disk driver shall hang"
+        hang
+        fail "nvme was to hang, and the machine lives"
+        ;;
+    esac
+}

@@ -109,9 +109,7 @@ hosted_tap() {  # NAME
 # The measured guest: what measures appended to its image.
 hosted_start() {
     HOSTED_CPIO=/tmp/g1.cpio
-    cp /rig/hosted/guest.cpio /tmp/g1.cpio
-    head -c $(((4 - $(stat -c %s /rig/hosted/guest.cpio) % 4) % 4)) /dev/zero >>/tmp/g1.cpio
-    cat /rig/load.cpio >>/tmp/g1.cpio
+    initramfs_of /rig/hosted/guest.cpio /rig/load.cpio >/tmp/g1.cpio
     hosted_tap tap1
     hosted_qemu g1 192 "$@"
     HOSTED_CPIO=/rig/hosted/guest.cpio HOSTED_KIND=$KIND-nic HOSTED_CPU=$HOSTED_INSTANCE_CPU

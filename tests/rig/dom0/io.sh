@@ -92,13 +92,12 @@ xl_do() {
 # most of what is measured would be that.
 TSC='tsc_mode="native"'
 
-# Images with what measures appended: an initramfs may be several archives.
+# Images with what measures appended.
 add_load() {    # IMAGE...
     local image
     for image in "$@"; do
         [ -e "/rig/$image" ] || continue
-        # each begins at a multiple of 4; busybox's dd takes a count of 0 for no limit
-        { cat "/rig/$image"; head -c $(((4 - $(stat -c %s "/rig/$image") % 4) % 4)) /dev/zero; cat /rig/load.cpio; } >/tmp/image
+        initramfs_of "/rig/$image" /rig/load.cpio >/tmp/image
         mv /tmp/image "/rig/$image"
     done
 }

@@ -384,3 +384,10 @@ pci_again() {
     pci_assignable remove "$@"
     pci_give "$@"
 }
+
+# initramfs_of ARCHIVE PART: an initramfs may be several archives, each of which begins at a multiple of 4
+initramfs_of() {
+    cat "$1"
+    head -c $(((4 - $(stat -c %s "$1") % 4) % 4)) /dev/zero # busybox's dd takes a count of 0 for no limit
+    cat "$2"
+}

@@ -9,11 +9,7 @@
 # The disk is not written as fast as it goes, which would take the emulation minutes more.
 # shellcheck disable=SC2034 # for recovery.sh
 NET=$OUTSIDE_ADDR GATEWAY=$OUTSIDE_GATEWAY FIO_RATE=400
-{
-    cat /rig/image/initramfs.gz
-    head -c $(((4 - $(stat -c %s /rig/image/initramfs.gz) % 4) % 4)) /dev/zero
-    cat /rig/fault.cpio
-} >/rig/fault-image
+initramfs_of /rig/image/initramfs.gz /rig/fault.cpio >/rig/fault-image
 guard_start
 pci_give "$NVME" "$NIC"
 recovery_dd "pci=['$NVME', '$NIC']" 'ramdisk="/rig/fault-image"' "extra=\"$QUIET rdinit=/fault/init\""
