@@ -1,7 +1,7 @@
 # Guests of QEMU/KVM on plain Linux: sourced after middle.sh.  KIND of devices: ide (and e1000) or virtio.
 # shellcheck shell=dash disable=SC2154,SC3043,SC2034
 
-DISK_HERE=/dev/nvme0n1 EVEN_HERE=/dev/nvme0n3
+DISK_HERE=/dev/nvme0n1 EVEN_HERE=/dev/nvme0n3 ROUNDS=3
 HOSTED_KERNEL=/boot/vmlinux HOSTED_KIND=$KIND HOSTED_CPU=host HOSTED_INSTANCE_CPU=host,kvm-pv-eoi=off
 HOSTED_WORDS="console=ttyS0 quiet nokaslr audit=0 lsm= cryptomgr.notests=1 mitigations=off pci=noearly kprobe_event="
 
@@ -78,7 +78,7 @@ kernels() {
 # An instance is a QEMU with a guest that has a NIC.
 instance_start() {
     hosted_tap "tapi$1"
-    hosted_qemu "i$1" 128 -netdev "tap,id=n,ifname=tapi$1,script=no" -device "$(hosted_nic),netdev=n,mac=00:16:3e:00:01:0$1,romfile="
+    hosted_qemu "i$1" 128 -netdev "tap,id=n,ifname=tapi$1,script=no" -device "$(hosted_nic),netdev=n,mac=00:16:3e:00:01:$(printf %02d "$1"),romfile="
 }
 instance_up() {
     hosted_wait "i$1"

@@ -64,6 +64,7 @@ out() {
 }
 
 processor_work() {
+    local LESS=1
     work cpu 8192 '/load/cpuload cpu @'
     work memory 96 '/load/cpuload memory @'
     work pages 8192 '/load/cpuload pages @'
@@ -149,31 +150,47 @@ born_at() {
     UP_AT=$(cat "$1")
     [ "$UP_AT" -gt 0 ] || fail "no time in $1: $UP_AT"
 }
-start_instances() {     # ROW FIRST LAST: all at once, under load; ms until the last of them is up
-    local row=$1 i=$2 began last=0
-    waiting "$row"
+# start_instances N: so many at once; sets TOOK to the ms until the last of them is up
+INSTANCES=0
+start_instances() {
+    local i=$INSTANCES began last=0
+    INSTANCES=$((INSTANCES + $1))
     began=$(now_ns)
-    while [ "$i" -le "$3" ]; do
-        instance_start "$i"
+    while [ $i -lt $INSTANCES ]; do
         i=$((i + 1))
+        instance_start $i
     done
-    i=$2
-    while [ "$i" -le "$3" ]; do
-        instance_up "$i"
+    i=$((INSTANCES - $1))
+    while [ $i -lt $INSTANCES ]; do
+        i=$((i + 1))
+        instance_up $i
         [ "$UP_AT" -le "$last" ] || last=$UP_AT
-        i=$((i + 1))
     done
-    figure "$row" "$(awk -v a="$began" -v b="$last" 'BEGIN { printf "%.2f", (b - a) / 1e6 }')" ms
+    TOOK=$(awk -v a="$began" -v b="$last" 'BEGIN { printf "%.2f", (b - a) / 1e6 }')
+}
+# starts ROW ROUNDS N: the median of so many rounds, in each of which N more start at once
+starts() {
+    local left=$2
+    waiting "$1"
+    rm -f /tmp/took
+    while [ "$left" -gt 0 ]; do
+        start_instances "$3"
+        echo "$TOOK" >>/tmp/took
+        left=$((left - 1))
+    done
+    say "$1: $(tr '\n' ' ' </tmp/took)ms"
+    figure "$1" "$(sort -n /tmp/took | awk '{ took[NR] = $1 } END { print took[int((NR + 1) / 2)] }')" ms
     waiting -
 }
+# A column that starts its instances in no time says ROUNDS (of one) and ROUNDS_EIGHT.
 instances() {
     local before each
     # a steady load, not as much as goes: what that leaves depends on the scheduler
     in_place "/load/blkload paced $EVEN 4096 5000 1000000000 >/dev/null 2>&1 & echo \$! >/tmp/load.pid" 10
-    start_instances start.one 1 1
+    starts start.one "${ROUNDS:-1}" 1
     before=$(memory_free)
-    start_instances start.eight 2 9
-    each=$(((before - $(memory_free)) / 8))
+    starts start.eight "${ROUNDS_EIGHT:-1}" 8
+    each=$(((before - $(memory_free)) / (8 * ${ROUNDS_EIGHT:-1})))
     in_place "kill \$(cat /tmp/load.pid)" 10
     if [ $each -le 0 ]; then
         missing memory.instance "eight instances took no memory that could be seen"

@@ -17,7 +17,6 @@ make_fault() {
     version=$(cat "$IMG/kernel-version")
     key=$(key_of "$RIG_DIR"/fault/* "$RIG_DIR/lib/fault.sh" -- "$version")
     [ "$(cat "$IMG/fault.key" 2>/dev/null)" != "$key" ] || return 0
-    lock_cache
     fetch_headers "$version"
     rm -rf "$dir"
     mkdir -p "$dir/build" "$dir/root/fault"
@@ -29,5 +28,4 @@ make_fault() {
     cp "$dir/build/rigfault.ko" "$ROOT/bin/busybox" "$RIG_DIR/fault/init" "$dir/root/fault/"
     pack "$dir/root" "$IMG/fault.cpio"
     printf '%s\n' "$key" >"$IMG/fault.key"
-    unlock_cache
 }

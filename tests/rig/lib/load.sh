@@ -62,7 +62,6 @@ make_counters() {
 
 prepare_load() {
     local key name
-    lock_cache
     fetch_qdisk
     make_counters
     key=$(key_of "$RIG_DIR"/lib/load.sh "$RIG_DIR"/lib/images.sh "$CACHE/packages.stamp" "$RIG_DIR"/load/*)
@@ -73,5 +72,4 @@ prepare_load() {
         done
         printf '%s\n' "$key" >"$IMG/load.key"
     fi
-    unlock_cache
 }

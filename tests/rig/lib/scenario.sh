@@ -30,7 +30,7 @@ scenario_list() {
     done
 }
 
-# files_for SCENARIO-FILE DIR: the tar that dom0 finds on its files disk
+# files_for SCENARIO-FILE DIR: the tar that dom0 finds on its files disk.  The cache is locked.
 files_for() {
     local file=$1 stage=$2/files word mib
     rm -rf "$stage"
@@ -55,15 +55,15 @@ files_for() {
             stage_driver_domain "$stage" image-delay
             ;;
         nettools)
-            optional_image nettools
+            make_images nettools
             cp "$IMG/guest-net.cpio" "$stage/"
             ;;
         nbd)
-            optional_image nbd
+            make_images nbd
             cp "$IMG/guest-nbd.cpio" "$stage/"
             ;;
         trixie)
-            optional_image trixie
+            make_images trixie
             mkdir -p "$stage/trixie"
             cp "$IMG/trixie/vmlinux" "$IMG/trixie/guest.cpio" "$stage/trixie/"
             ;;
@@ -74,7 +74,7 @@ files_for() {
             ;;
         load-domain) stage_load_domains "$stage" ;;
         grub)
-            optional_image grub
+            make_images grub
             cp -r "$IMG/grub" "$stage/"
             ;;
         driver-domain) stage_driver_domain "$stage" image ;;
@@ -106,13 +106,6 @@ files_for() {
     tar -c --format=ustar --owner=0 --group=0 --sort=name --mtime=@1704067200 -C "$2" -f - RIG-SCENARIO -C "$stage" . |
         dd of="$2/files.img" bs=1M conv=notrunc status=none
     rm -rf "$stage" "$2/RIG-SCENARIO"
-}
-
-# An image that few scenarios want is fetched and made for the first of them.
-optional_image() {
-    lock_cache
-    make_images "$1"
-    unlock_cache
 }
 
 # A driver domain that one scenario has to itself: tests/rig/NAME-domain.conf
@@ -158,9 +151,7 @@ stage_drivers() {       # STAGE
 
 # crun with its libraries, as /rig/crun.
 stage_crun() {          # STAGE
-    lock_cache
     fetch_crun
-    unlock_cache
     mkdir -p "$1/crun/bin"
     add_programs "$1/crun" usr/bin/crun
 }
@@ -168,7 +159,7 @@ stage_crun() {          # STAGE
 # QEMU of the test host with its libraries and firmware, modules of KVM, and its guest, as /rig/hosted.
 stage_hosted() {        # STAGE
     local d=$1/hosted lib
-    optional_image hosted
+    make_images hosted
     mkdir -p "$d/bin" "$d/lib" "$d/share"
     cp -L "$(command -v "$QEMU")" "$d/bin/qemu"
     for lib in $(ldd "$d/bin/qemu" | sed -n 's/.* => \(\/[^ ]*\).*/\1/p' | sort -u); do
@@ -332,7 +323,9 @@ scenario_run() {
     start=$(now_ns)
     rm -rf "$dir"
     mkdir -p "$dir"
+    lock_cache      # another rig may make the same images
     files_for "$file" "$dir"
+    unlock_cache
     if [[ $MACHINE == passthrough* || $MACHINE == icount ]]; then
         [ "$MACHINE" = icount ] || make_disks "$dir"
         qemu_args "$MACHINE" "$mem" "$dir"

@@ -34,7 +34,7 @@ instance_start() {
 instance_up() {
     born_at "/tmp/c/i$1/upper/up"
 }
-DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
+DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3 ROUNDS=5 ROUNDS_EIGHT=5
 
 (cd / && cpio -i -d -u </rig/load.cpio 2>/dev/null) || fail "cannot unpack load.cpio"
 load_drivers /rig/drivers

@@ -33,7 +33,7 @@ instance_start() {
 instance_up() {
     born_at "/tmp/up.$1"
 }
-DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3
+DISK=/dev/nvme0n1 EVEN=/dev/nvme0n3 ROUNDS=7 ROUNDS_EIGHT=7
 
 (cd / && cpio -i -d -u </rig/load.cpio 2>/dev/null) || fail "cannot unpack load.cpio"
 load_drivers /rig/drivers
