@@ -7,7 +7,8 @@
  *   netload udp HOST N        N datagrams of 64 bytes, as fast as they go: "sent/s received/s lost"
  *   netload verify HOST MIB   so much there and back through TCP, every byte compared
  *   netload echo HOST MIB     the same with the echo service of any host (port 7): "MiB/s"
- *   netload stream HOST MIB   the same without looking at the bytes: "MiB/s"
+ *   netload stream HOST MIB   the same without looking at the bytes, one MiB after the other: each
+ *                             begins when the one before has come back: "MiB/s"
  *   netload icmp HOST N       N pings of 64 bytes, 16 of them under way: "rate (1/s) lost"
  *   netload memory HOST       what is in use there (MemTotal - MemAvailable): "MiB"
  *
@@ -21,6 +22,7 @@
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -332,18 +334,23 @@ static int icmp(const char *host, uint64_t n)
 
 struct stream {
     int fd;
-    bool plain; /* the bytes are of no interest */
+    bool plain; /* the bytes are of no interest, and no MiB begins before the last one is back */
     uint64_t blocks;
+    sem_t back;
 };
+
+enum { MIB_BLOCKS = (1 << 20) / BLOCK };
 
 static void *send_all(void *arg)
 {
-    const struct stream *s = arg;
+    struct stream *s = arg;
     uint64_t *buf = calloc(1, BLOCK);
 
     for (uint64_t b = 0; buf && b < s->blocks; b++) {
         if (!s->plain)
             fill(buf, BLOCK, b * (BLOCK / 8));
+        else if (b > 0 && b % MIB_BLOCKS == 0)
+            sem_wait(&s->back);
         put(s->fd, buf, BLOCK);
     }
     return NULL;
@@ -352,11 +359,11 @@ static void *send_all(void *arg)
 static int there_and_back(const char *host, uint16_t port, uint64_t mib, bool plain)
 {
     struct stream s = {
-        .fd = make(SOCK_STREAM, host, port), .plain = plain, .blocks = mib * 1048576 / BLOCK};
+        .fd = make(SOCK_STREAM, host, port), .plain = plain, .blocks = mib * MIB_BLOCKS};
     uint64_t *buf = malloc(BLOCK);
     pthread_t t;
 
-    if (!buf || pthread_create(&t, NULL, send_all, &s))
+    if (!buf || sem_init(&s.back, 0, 0) || pthread_create(&t, NULL, send_all, &s))
         die("thread");
     for (uint64_t b = 0; b < s.blocks; b++) {
         get(s.fd, buf, BLOCK);
@@ -364,6 +371,8 @@ static int there_and_back(const char *host, uint16_t port, uint64_t mib, bool pl
             fprintf(stderr, "verify: other bytes than sent in block %llu\n", (unsigned long long)b);
             return 1;
         }
+        if (b % MIB_BLOCKS == MIB_BLOCKS - 1)
+            sem_post(&s.back);
     }
     return 0;
 }
