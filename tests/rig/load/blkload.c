@@ -16,11 +16,13 @@
  */
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <linux/fs.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -28,7 +30,7 @@
 
 #include "load.h"
 
-enum { DEPTH_MAX = 64, BLOCK_MAX = 128 << 10, UNIT = 4096 };
+enum { DEPTH_MAX = 64, BLOCK_MAX = 128 << 10, UNIT = 4096, HUGE = 2 << 20 };
 
 static int fd;
 static aio_context_t ctx;
@@ -48,12 +50,19 @@ static void open_disk(const char *path)
         die(path);
 }
 
+/*
+ * What a large request costs depends on how many of its pages happen to lie behind one another. So
+ * it gets a huge page, where there are such; where not, only those bytes of one that it needs.
+ */
 static uint8_t *memory(size_t bytes)
 {
+    bool large = bytes == BLOCK_MAX;
     void *p;
 
-    if (posix_memalign(&p, UNIT, bytes))
+    if (posix_memalign(&p, large ? HUGE : UNIT, large ? HUGE : bytes))
         die("memory");
+    if (large)
+        madvise(p, HUGE, MADV_HUGEPAGE);
     memset(p, 1, bytes);
     return p;
 }
