@@ -11,6 +11,7 @@
 
 QEMU=qemu-system-x86_64
 QEMU_PID=
+ECHO_PROGRAM='cat'
 
 # qemu_args MACHINE MEM_MIB DIR: sets QEMU_ARGS.  All that the snapshot depends on is in here.
 # Paths are relative to $IMG: a comma or a blank in a path would end up in Xen's command line.
@@ -71,17 +72,26 @@ qemu_args() {
         QEMU_ARGS+=(-icount "shift=0,sleep=$sleep,align=off" -seed 1 -rtc "base=2024-01-01,clock=vm")
         ;;&
     passthrough*)
-        # Outside, without a network: 10.0.2.2 answers ARP and ping, 10.0.2.100 echoes TCP.
+        # Outside, without a network: 10.0.2.2 answers ARP and ping, 10.0.2.100 echoes TCP by a program.
         # shellcheck disable=SC2054
         QEMU_ARGS+=(-device intel-iommu
             -drive "if=none,id=nvme,file=$dir/nvme.img,format=raw,cache=unsafe"
             -drive "if=none,id=nvme2,file=$dir/nvme2.img,format=raw,cache=unsafe"
             -device nvme,id=nvme,serial=rig,addr=4
             -device nvme-ns,drive=nvme,bus=nvme,nsid=1 -device nvme-ns,drive=nvme2,bus=nvme,nsid=2
-            -netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat"
+            -netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:$ECHO_PROGRAM"
             -device e1000e,netdev=net,addr=5)
         ;;
     esac
+}
+
+# even_echo MICROSECONDS: before qemu_args, which echo is outside
+even_echo() {
+    ECHO_PROGRAM='cat'
+    [ -n "$1" ] || return 0
+    ECHO_PROGRAM=./evenecho
+    gcc -O2 -Wall -Wextra -o "$IMG/evenecho.$$" "$RIG_DIR/host/evenecho.c" || die "evenecho does not build: see above"
+    mv "$IMG/evenecho.$$" "$IMG/evenecho"       # another rig's may be running
 }
 
 # qemu_start DIR [MORE-ARGS...]: starts it in the background, with the files it wants in DIR.

@@ -6,7 +6,7 @@
 #   # reboots: yes                 passthrough, linux: a reset boots again, with the same disks
 #   # silence: SECONDS            of real time without a word, after which the scenario is ended
 #   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that time
-#   # even-net: MICROSECONDS       passthrough, linux: how often frames come from the outside: all that have come by then
+#   # even-net: MICROSECONDS       passthrough, linux: how often frames go out and come in: all that there are by then
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
 
 header() {      # FILE NAME DEFAULT
@@ -290,12 +290,12 @@ even_disk() {   # MICROSECONDS
         -device nvme-ns,drive=even,bus=nvme,nsid=3)
 }
 
-# Frames from the outside come at even moments of the machine's time, together.  When the test host had them ready does
-# not matter then: the acknowledgement and the answer have come by the next moment, and so has all of a window.
+# Frames, to the outside and from there, are delivered at even moments of the machine's time, all that have come by then.
+# When the test host had an answer ready does not matter, if it had it before the next moment; and the echo answers with
+# all that it got at one moment.
 even_net() {    # MICROSECONDS
-    [ -z "$1" ] || QEMU_ARGS+=(-object "filter-buffer,id=even,netdev=net,interval=$1,queue=tx")
+    [ -z "$1" ] || QEMU_ARGS+=(-object "filter-buffer,id=even,netdev=net,interval=$1,queue=all")
 }
-
 # Xen waits 5 s before it reboots the machine of a dom0 that has crashed, in a loop that would take the emulation a
 # quarter of an hour: the machine is reset at once.  Who measures has to add them (dom0/dies.sh).
 skip_xens_wait() {      # DIR
@@ -328,6 +328,7 @@ scenario_run() {
     unlock_cache
     if [[ $MACHINE == passthrough* || $MACHINE == icount ]]; then
         [ "$MACHINE" = icount ] || make_disks "$dir"
+        even_echo "$(header "$file" even-net '')"
         qemu_args "$MACHINE" "$mem" "$dir"
         capture "$(header "$file" capture '')" "$dir"
         even_disk "$(header "$file" even-disk '')"

@@ -4,7 +4,7 @@
 # silence: 400
 # mem: 3584
 # even-disk: 200
-# even-net: 4000
+# even-net: 2000
 # files: load trixie drivers hosted tests/rig/dom0/middle.sh tests/rig/dom0/hosted.sh
 # shellcheck shell=dash disable=SC2034,SC2046,SC2086
 . /rig/tests/rig/dom0/middle.sh

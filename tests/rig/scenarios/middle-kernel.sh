@@ -3,7 +3,7 @@
 # machine: passthrough
 # mem: 3584
 # even-disk: 200
-# even-net: 4000
+# even-net: 2000
 # files: load trixie grub kdd tests/rig/dom0/io.sh tests/rig/dom0/middle.sh tests/rig/dom0/middle-xen.sh
 # shellcheck shell=dash
 . /rig/tests/rig/dom0/io.sh

@@ -3,7 +3,7 @@
 # machine: linux
 # mem: 3584
 # even-disk: 200
-# even-net: 4000
+# even-net: 2000
 # files: load drivers tests/rig/dom0/middle.sh
 # shellcheck shell=dash disable=SC2034
 . /rig/tests/rig/dom0/middle.sh
