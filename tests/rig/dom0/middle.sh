@@ -80,8 +80,8 @@ disk_work() {
     in_place "/load/blkload verify $DISK 8" 60 || fail "the disk gives other bytes back than it got"
     disk_row read-4k-qd1 1024 randread 4096 1
     disk_row write-4k-qd1 1024 randwrite 4096 1
-    disk_row read-4k-qd32 4096 randread 4096 32
-    disk_row write-4k-qd32 4096 randwrite 4096 32
+    disk_row read-4k-qd32 8192 randread 4096 32
+    disk_row write-4k-qd32 8192 randwrite 4096 32
     disk_row read-128k 512 read 131072 1
     disk_row write-128k 512 write 131072 1
 }
@@ -90,24 +90,24 @@ net_work() {
     in_place "/load/netload echo 10.0.2.100 1" 60 >/tmp/out || fail "the echo outside gives other bytes back than it got"
     work net-stream 16 '/load/netload stream 10.0.2.100 @'
     work net-rr 1024 '/load/netload rr 10.0.2.100:7 @'
-    work net-packets 2048 '/load/netload icmp 10.0.2.2 @'
+    work net-packets 4096 '/load/netload icmp 10.0.2.2 @'
     out net-packets lost packets 2
 }
 
 # --- crossings: of privileges and address spaces, per operation ------------------------------------------
 # The column says how they are counted: `crossed` prints "WHAT COUNT" lines, which only grow.
 
-crossings() {   # ROW 'command'
+crossings() {   # ROW OPS 'command'
     waiting "crossings of $1"
-    run_counted crossed /tmp/few "$(echo "$2" | sed "s/@/64/")"
-    run_counted crossed /tmp/many "$(echo "$2" | sed "s/@/576/")"
+    run_counted crossed /tmp/few "$(echo "$3" | sed "s/@/64/")"
+    run_counted crossed /tmp/many "$(echo "$3" | sed "s/@/$(($2 + 64))/")"
     waiting -
-    awk -v row="$1" 'NR == FNR { few[$1] = $2; next }
-        { printf "RIG-FIGURE crossings.%s.%s %.2f 1/op\n", row, $1, ($2 - few[$1]) / 512 }' /tmp/few /tmp/many
+    awk -v row="$1" -v ops="$2" 'NR == FNR { few[$1] = $2; next }
+        { printf "RIG-FIGURE crossings.%s.%s %.2f 1/op\n", row, $1, ($2 - few[$1]) / ops }' /tmp/few /tmp/many
 }
 all_crossings() {
-    crossings read "/load/blkload randread $EVEN 4096 1 @"
-    crossings rr '/load/netload rr 10.0.2.100:7 @'
+    crossings read 2048 "/load/blkload randread $EVEN 4096 1 @"
+    crossings rr 512 '/load/netload rr 10.0.2.100:7 @'
     crossings_over
 }
 crossings_over() {
