@@ -82,13 +82,13 @@ disk_work() {
     disk_row write-4k-qd1 1024 randwrite 4096 1
     disk_row read-4k-qd32 8192 randread 4096 32
     disk_row write-4k-qd32 8192 randwrite 4096 32
-    disk_row read-128k 512 read 131072 1
-    disk_row write-128k 512 write 131072 1
+    disk_row read-128k 1024 read 131072 1
+    disk_row write-128k 1024 write 131072 1
 }
 
 net_work() {
     in_place "/load/netload echo 10.0.2.100 1" 60 >/tmp/out || fail "the echo outside gives other bytes back than it got"
-    work net-stream 16 '/load/netload stream 10.0.2.100 @'
+    work net-stream 24 '/load/netload stream 10.0.2.100 @'
     work net-rr 1024 '/load/netload rr 10.0.2.100:7 @'
     work net-packets 4096 '/load/netload icmp 10.0.2.2 @'
     out net-packets lost packets 2
@@ -198,7 +198,7 @@ instances() {
         return
     fi
     figure memory.instance $each KiB
-    figure memory.fit $((before / each)) instances
+    figure memory.fit "$(awk -v all="$before" -v each=$each 'BEGIN { printf "%.1f", all / each }')" instances
 }
 linux_memory_free() {
     cat /proc/sys/vm/stat_refresh   # what each processor still keeps for itself is counted, too

@@ -9,7 +9,7 @@
 # shellcheck shell=dash disable=SC2034,SC2046,SC2086
 . /rig/tests/rig/dom0/middle.sh
 KIND=ide DISK=/dev/sda EVEN=/dev/sdb
-LESS=4  # of each work: one operation costs that much more
+LESS=2  # of each work: one operation costs that much more
 . /rig/tests/rig/dom0/hosted.sh
 
 hosted_host
