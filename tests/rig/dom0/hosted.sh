@@ -1,4 +1,4 @@
-# Guests of QEMU/KVM on plain Linux: sourced after middle.sh.  KIND of devices: ide (and e1000) or virtio.
+# Guests of QEMU/KVM on plain Linux: sourced after middle.sh and linux.sh.  KIND of devices: ide (and e1000) or virtio.
 # shellcheck shell=dash disable=SC2154,SC3043,SC2034
 
 DISK_HERE=/dev/nvme0n1 EVEN_HERE=/dev/nvme0n3 ROUNDS=3
@@ -27,14 +27,16 @@ hosted_qemu() {
 hosted_disk() { # KIND DEVICE: words for QEMU
     echo "-drive if=$1,file=$2,format=raw,cache=none,aio=native"
 }
-hosted_nic() {
-    case $KIND in ide) echo e1000 ;; virtio) echo virtio-net-pci ;; esac
+hosted_net() {  # TAP END-OF-MAC [,OPTION-OF-TAP...]: words for QEMU
+    local nic=e1000
+    [ "$KIND" != virtio ] || nic=virtio-net-pci
+    echo "-netdev tap,id=n,ifname=$1,script=no${3-} -device $nic,netdev=n,mac=00:16:3e:00:$2,romfile="
 }
-# hosted_wait NAME: until its agent says that it is there, and on which KERNEL
+# hosted_wait NAME: until its agent says that it is there, and of which RELEASE its kernel is
 hosted_wait() {
     local word
     waiting "the guest $1"
-    read -r word KERNEL <"/tmp/ctl-$1.out" || fail "no agent in guest $1: $(tail -n 3 "/tmp/keep/qemu-$1.log")"
+    read -r word RELEASE <"/tmp/ctl-$1.out" || fail "no agent in guest $1: $(tail -n 3 "/tmp/keep/qemu-$1.log")"
     waiting -
 }
 
@@ -46,17 +48,11 @@ in_place() {
     echo "$out" | base64 -d
     return "$rc"
 }
-spent() {
-    spent_linux
-}
 crossed() {
     crossed_linux
     [ -e /sys/kernel/debug/kvm ] || mount -t debugfs debugfs /sys/kernel/debug
     echo "vm-exits $(cat /sys/kernel/debug/kvm/exits)"
     crossed_inside
-}
-memory_free() {
-    linux_memory_free
 }
 
 surface() {
@@ -70,15 +66,16 @@ kernels() {
     hosted_qemu k2 128
     hosted_wait k2
     HOSTED_KERNEL=/boot/vmlinux
-    [ "$KERNEL" != "$first" ] || fail "the second guest has the first one's kernel $KERNEL"
+    [ "$RELEASE" != "$first" ] || fail "the second guest has the first one's kernel $RELEASE"
     kill $HOSTED_PID
     wait $HOSTED_PID    # its end would interrupt whoever opens a pipe
-    figure kernels text "each its own: Linux $first and $KERNEL at once"
+    figure kernels text "each its own: Linux $first and $RELEASE at once"
 }
 # An instance is a QEMU with a guest that has a NIC.
 instance_start() {
     hosted_tap "tapi$1"
-    hosted_qemu "i$1" 128 -netdev "tap,id=n,ifname=tapi$1,script=no" -device "$(hosted_nic),netdev=n,mac=00:16:3e:00:01:$(printf %02d "$1"),romfile="
+    # shellcheck disable=SC2046 # words are meant
+    hosted_qemu "i$1" 128 $(hosted_net "tapi$1" "01:$(printf %02d "$1")")
 }
 instance_up() {
     hosted_wait "i$1"

@@ -200,31 +200,9 @@ instances() {
     figure memory.instance $each KiB
     figure memory.fit "$(awk -v all="$before" -v each=$each 'BEGIN { printf "%.1f", all / each }')" instances
 }
-linux_memory_free() {
-    cat /proc/sys/vm/stat_refresh   # what each processor still keeps for itself is counted, too
-    sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo
-}
+# --- the machine itself ---------------------------------------------------------------------------------
 
-# --- the column's own Linux ----------------------------------------------------------------------------
-
-# Processor time used so far where Linux has the machine to itself: all that was not idle.  For plain Linux.
-spent_linux() {
-    awk '/^now at/ { now = $3 } /\.idle_sleeptime|\.iowait_sleeptime/ { sub(/.*: */, ""); idle += $1 }
-        END { printf "all %.0f\n", now - idle }' /proc/timer_list
-}
-
-# What whoever has taken over PID can ask of the kernel that has the drivers: all its system calls, if no filter is on.
-surface_linux() {       # SECCOMP-LINE-OF-STATUS WHO
-    local all
-    all=$(grep ' __x64_sys_[a-z0-9_]*$' /proc/kallsyms | grep -vc ni_syscall)
-    [ "$(echo "$1" | tr -dc 0-9)" = 0 ] || fail "a filter of system calls is on: $1"
-    figure surface text "$2$all system calls with all their ioctls"
-}
-kernel_linux() {
-    figure kernels text "one for all, the host's own: $(uname -r) here, $(in_place 'uname -r' 10) in an instance"
-}
-
-# The NIC's address when the machine itself has it.
+# The NIC's address when it is the machine's own.
 net_here() {
     ip addr add "$OUTSIDE_ADDR.15/24" dev "$1"
     ip link set "$1" up

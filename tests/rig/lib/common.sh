@@ -47,7 +47,7 @@ key_of() {
 lock_cache() {
     mkdir -p "$CACHE"
     exec 9>"$CACHE/lock"
-    flock -n 9 || { say "waiting for another rig to finish with build/rig-cache"; flock 9; }
+    flock -w 10 9 || { say "waiting for another rig to finish with build/rig-cache"; flock 9; }
 }
 unlock_cache() {
     exec 9>&-

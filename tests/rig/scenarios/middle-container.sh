@@ -4,28 +4,14 @@
 # mem: 3584
 # even-disk: 200
 # even-net: 2000
-# files: load drivers crun tests/rig/dom0/middle.sh tests/rig/dom0/container.sh
+# files: load drivers crun tests/rig/dom0/middle.sh tests/rig/dom0/linux.sh tests/rig/dom0/container.sh
 # shellcheck shell=dash disable=SC2034,SC2016
 . /rig/tests/rig/dom0/middle.sh
+. /rig/tests/rig/dom0/linux.sh
 . /rig/tests/rig/dom0/container.sh
 
 in_place() {
     crun exec c1 sh -c "$1" 2>&1
-}
-spent() {
-    spent_linux
-}
-crossed() {
-    crossed_linux
-}
-surface() {
-    surface_linux "$(in_place 'grep ^Seccomp: /proc/self/status' 10)"
-}
-kernels() {
-    kernel_linux
-}
-memory_free() {
-    linux_memory_free
 }
 instance_start() {
     container_bundle "i$1" "$BIRTH/up; exec sleep 100000"

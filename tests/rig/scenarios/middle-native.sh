@@ -4,27 +4,13 @@
 # mem: 3584
 # even-disk: 200
 # even-net: 2000
-# files: load drivers tests/rig/dom0/middle.sh
+# files: load drivers tests/rig/dom0/middle.sh tests/rig/dom0/linux.sh
 # shellcheck shell=dash disable=SC2034
 . /rig/tests/rig/dom0/middle.sh
+. /rig/tests/rig/dom0/linux.sh
 
 in_place() {
     sh -c "$1" 2>&1
-}
-spent() {
-    spent_linux
-}
-crossed() {
-    crossed_linux
-}
-surface() {
-    surface_linux "$(in_place 'grep ^Seccomp: /proc/self/status' 10)"
-}
-kernels() {
-    kernel_linux
-}
-memory_free() {
-    linux_memory_free
 }
 # An instance is a process here.
 instance_start() {
