@@ -90,8 +90,12 @@ even_echo() {
     ECHO_PROGRAM='cat'
     [ -n "$1" ] || return 0
     ECHO_PROGRAM=./evenecho
-    gcc -O2 -Wall -Wextra -o "$IMG/evenecho.$$" "$RIG_DIR/host/evenecho.c" || die "evenecho does not build: see above"
-    mv "$IMG/evenecho.$$" "$IMG/evenecho"       # another rig's may be running
+    host_program evenecho
+}
+# host_program NAME: of host/, to where QEMU runs
+host_program() {
+    gcc -O2 -Wall -Wextra -o "$IMG/$1.$$" "$RIG_DIR/host/$1.c" || die "$1 does not build: see above"
+    mv "$IMG/$1.$$" "$IMG/$1"       # another rig's may be running
 }
 
 # qemu_start DIR [MORE-ARGS...]: starts it in the background, with the files it wants in DIR.

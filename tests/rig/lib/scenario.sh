@@ -5,7 +5,7 @@
 #   # machine: plain|icount|passthrough|linux (plain)    # mem: MiB of the machine (2048)
 #   # reboots: yes                 passthrough, linux: a reset boots again, with the same disks
 #   # silence: SECONDS            of real time without a word, after which the scenario is ended
-#   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that time
+#   # even-disk: MICROSECONDS      passthrough, linux: a third namespace, /dev/nvme0n3, that answers after that long without requests
 #   # even-net: MICROSECONDS       passthrough, linux: how often frames go out and come in: all that there are by then
 #   # files: driver-domain bench kdd ...   what is brought along, see files_for
 
@@ -282,12 +282,15 @@ capture() {     # FILE-NAME DIR
     [ -z "$1" ] || QEMU_ARGS+=(-object "filter-dump,id=dump,netdev=net,file=$2/$1")
 }
 
-# A namespace without content: every request takes the same time, of the host's clock.  So the processor is always
-# idle when the answer to a single request comes, and what it costs repeats.
+# A namespace without content, which answers when nobody has asked for so long (of the host's clock), then all at once: the
+# processor is idle by then, and what a request costs repeats.
 even_disk() {   # MICROSECONDS
+    local socket=even.$$.sock
+    [ -n "$1" ] || return 0
+    host_program evendisk
+    (cd "$IMG" && ./evendisk "$socket" 1073741824 "$1") || die "evendisk does not start"
     # shellcheck disable=SC2054 # commas belong to QEMU's options
-    [ -z "$1" ] || QEMU_ARGS+=(-blockdev "driver=null-co,node-name=even,size=1073741824,read-zeroes=on,latency-ns=${1}000"
-        -device nvme-ns,drive=even,bus=nvme,nsid=3)
+    QEMU_ARGS+=(-blockdev "driver=nbd,node-name=even,server.type=unix,server.path=$socket" -device nvme-ns,drive=even,bus=nvme,nsid=3)
 }
 
 # Frames, to the outside and from there, are delivered at even moments of the machine's time, all that have come by then.

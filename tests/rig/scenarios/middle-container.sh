@@ -2,7 +2,7 @@
 # timeout: 240
 # machine: linux
 # mem: 3584
-# even-disk: 200
+# even-disk: 1000
 # even-net: 2000
 # files: load drivers crun tests/rig/dom0/middle.sh tests/rig/dom0/linux.sh tests/rig/dom0/container.sh
 # shellcheck shell=dash disable=SC2034,SC2016

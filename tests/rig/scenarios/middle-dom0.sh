@@ -2,7 +2,7 @@
 # timeout: 900
 # machine: passthrough
 # mem: 3584
-# even-disk: 200
+# even-disk: 1000
 # even-net: 2000
 # files: load trixie grub drivers tests/rig/dom0/io.sh tests/rig/dom0/middle.sh tests/rig/dom0/middle-xen.sh
 # shellcheck shell=dash
