@@ -1,5 +1,5 @@
 # Guests of QEMU/KVM on plain Linux: sourced after middle.sh and linux.sh.  KIND of devices: ide (and e1000) or virtio.
-# shellcheck shell=dash disable=SC2154,SC3043,SC2034
+# shellcheck shell=dash disable=SC2154,SC3043,SC2034,SC3045
 
 DISK_HERE=/dev/nvme0n1 EVEN_HERE=/dev/nvme0n3 ROUNDS=3
 HOSTED_KERNEL=/boot/vmlinux HOSTED_KIND=$KIND HOSTED_CPU=host HOSTED_INSTANCE_CPU=host,kvm-pv-eoi=off
@@ -103,15 +103,27 @@ hosted_tap() {  # NAME
     ip link set "$1" up
 }
 
-# The measured guest: what measures appended to its image.
+# The measured guest: what measures appended to its image.  Before it has probes it may hang (see above): then it is
+# started again, after 10 s of the machine's time; it boots in 2.
 hosted_start() {
+    local word try=1
     HOSTED_CPIO=/tmp/g1.cpio
     initramfs_of /rig/hosted/guest.cpio /rig/load.cpio >/tmp/g1.cpio
     hosted_tap tap1
-    hosted_qemu g1 192 "$@"
+    while :; do
+        hosted_qemu g1 192 "$@"
+        exec 5<>/tmp/ctl-g1.out 6<>/tmp/ctl-g1.in
+        waiting "the guest g1"
+        ! read -t 10 -r word RELEASE <&5 || break
+        say "g1 hangs at its start number $try: $(tail -n 1 /tmp/keep/guest-g1.log)"
+        [ $try -lt 3 ] || fail "no agent in guest g1: $(tail -n 3 /tmp/keep/qemu-g1.log)"
+        kill -9 "$HOSTED_PID"
+        wait "$HOSTED_PID"
+        rm /tmp/ctl-g1.in /tmp/ctl-g1.out
+        try=$((try + 1))
+    done
+    waiting -
     HOSTED_CPIO=/rig/hosted/guest.cpio HOSTED_KIND=$KIND-nic HOSTED_CPU=$HOSTED_INSTANCE_CPU
-    exec 5<>/tmp/ctl-g1.out 6<>/tmp/ctl-g1.in
-    hosted_wait g1
     # (a guest of less than 512 MiB makes huge pages only when it is told to)
     in_place "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled || exit 1
         ip addr add $OUTSIDE_ADDR.15/24 dev eth0; ip link set eth0 up; n=0
