@@ -59,17 +59,18 @@ guest_with() {
 
 # Xen's count is of a trace, g1's its kernel's own.  The driver domain cannot be asked for its system calls.
 crossed() {
+    [ -e /tmp/trace ] || trace_start
     crossed_inside
     xen_counts
 }
+trace_start() {
+    /rig/xentrace -S 512 -e 0x229000 /tmp/trace >/tmp/xentrace.out 2>&1 &
+    sleep 1
+    # Its own memory: as it touches each page of the ring for the first time there is a page fault, and five hypercalls.
+    in_place "/load/blkload randread $EVEN 4096 1 2048" 60 >/tmp/out || fail "no reads before counting: $(cat /tmp/out)"
+}
 # (dom0 is counted only where it serves: it also waits for the guest's answer, and writes the trace)
 xen_counts() {
-    if [ ! -e /tmp/trace ]; then
-        /rig/xentrace -S 512 -e 0x229000 /tmp/trace >/tmp/xentrace.out 2>&1 &
-        sleep 1
-        # Its own memory: as it touches each page of the ring for the first time there is a page fault, and five hypercalls.
-        in_place "/load/blkload randread $EVEN 4096 1 2048" 60 >/tmp/out || fail "no reads before counting: $(cat /tmp/out)"
-    fi
     sleep 0.5
     /rig/calls /tmp/trace "$(domid g1)" "$(domid dd || echo 0)" >/tmp/counts || fail "no counts of Xen's trace"
     awk '$2 == "hypercalls" || $2 == "faults" { n[$2] += $3 } END { for (w in n) print w, n[w] }' /tmp/counts
