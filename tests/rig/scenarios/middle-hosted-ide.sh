@@ -3,7 +3,7 @@
 # machine: linux
 # silence: 400
 # mem: 3584
-# even-disk: 1000
+# even-disk: 3000
 # even-net: 2000
 # files: load trixie drivers hosted tests/rig/dom0/middle.sh tests/rig/dom0/linux.sh tests/rig/dom0/hosted.sh
 # shellcheck shell=dash disable=SC2034,SC2046,SC2086
