@@ -205,6 +205,7 @@ instances() {
     figure memory.instance $each KiB
     figure memory.fit "$(awk -v all="$before" -v each=$each 'BEGIN { printf "%.1f", all / each }')" instances
 }
+
 # --- the machine itself ---------------------------------------------------------------------------------
 
 # The NIC's address when it is the machine's own.

@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../load/load.h"
+
 enum { PENDING_MAX = 256, LENGTH_MAX = 32 << 20, MANY = 1 << 16 };
 enum { OPT_EXPORT_NAME = 1, OPT_ABORT = 2, OPT_INFO = 6, OPT_GO = 7 };
 enum { REP_ACK = 1, REP_INFO = 3, INFO_EXPORT = 0, FIXED_NEWSTYLE = 1, NO_ZEROES = 2 };
@@ -38,12 +40,6 @@ static int fd;
 static struct nbd_request pending[PENDING_MAX];
 static unsigned pending_n;
 
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
 /* All of it, or the end of the process: without the client there is nothing to do. */
 static void get(void *to, size_t n)
 {
@@ -56,6 +52,7 @@ static void get(void *to, size_t n)
         n -= (size_t)r;
     }
 }
+
 static void put(const void *from, size_t n)
 {
     for (const uint8_t *p = from; n > 0;) {

@@ -299,6 +299,7 @@ even_disk() {   # MICROSECONDS
 even_net() {    # MICROSECONDS
     [ -z "$1" ] || QEMU_ARGS+=(-object "filter-buffer,id=even,netdev=net,interval=$1,queue=all")
 }
+
 # Xen waits 5 s before it reboots the machine of a dom0 that has crashed, in a loop that would take the emulation a
 # quarter of an hour: the machine is reset at once.  Who measures has to add them (dom0/dies.sh).
 skip_xens_wait() {      # DIR

@@ -1,5 +1,5 @@
 /*
- * What cpuload, blkload and netload share.
+ * What cpuload, blkload, netload and host/evendisk share.
  */
 #ifndef RIG_LOAD_H
 #define RIG_LOAD_H
